@@ -1,0 +1,158 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way to a Docker Engine: finding it, and turning its errors into sentences.
+
+The only file that imports docker, the SDK.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ._errors import EngineAbsent, EngineError
+
+OLDEST_API = (1, 41)  # Engine 20.10, https://docs.docker.com/reference/api/engine/
+DEFAULT_SOCKET = "/var/run/docker.sock"
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where an engine listens and how to speak to it. ``url`` is unix://PATH or tcp://HOST:PORT."""
+
+    url: str
+    tls: bool = False
+    validate_certs: bool = True
+    ca_path: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+    timeout: int = 60
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A reachable engine: the SDK's low-level client, and what the engine said of itself."""
+
+    address: Address
+    api: Any = field(repr=False)
+    version: str = ""
+    api_version: str = ""
+
+
+def find(options: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Address:
+    """The address to use: the option, DOCKER_HOST, the default socket, then the user's own sockets."""
+    url = options.get("docker_host") or environ.get("DOCKER_HOST") or _first_socket(environ)
+    return Address(
+        url=url,
+        tls=bool(options.get("tls")) or (not options.get("docker_host") and bool(environ.get("DOCKER_TLS_VERIFY"))),
+        validate_certs=options.get("validate_certs", True),
+        ca_path=options.get("ca_path"),
+        client_cert=options.get("client_cert"),
+        client_key=options.get("client_key"),
+        timeout=options.get("engine_timeout") or 60,
+    )
+
+
+def connect(address: Address) -> Engine:
+    """Open the engine at ``address``.
+
+    Raises EngineAbsent: nothing listens there. EngineError: no permission, not answering, or older than 20.10.
+    """
+    import docker
+
+    _check_socket(address.url)
+    with translated(f"reach the engine at {address.url}"):
+        api = docker.APIClient(
+            base_url=address.url, tls=_tls(address), timeout=address.timeout, version="auto", num_pools=16
+        )
+        about = api.version()
+    if _numbers(about["ApiVersion"]) < OLDEST_API:
+        raise EngineError(
+            f"The engine at {address.url} is {about['Version']}; 20.10 or later is needed: "
+            "upgrade it, for instance with the role myjupyter.fleet.docker_engine."
+        )
+    return Engine(address, api, about["Version"], about["ApiVersion"])
+
+
+@contextlib.contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Raise EngineError, with what was being done, for anything that the SDK or its transport raises."""
+    import docker.errors
+    import requests.exceptions
+
+    try:
+        yield
+    except docker.errors.APIError as error:
+        raise EngineError(f"The engine would not {doing}: {_reason(error)}") from error
+    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+        raise EngineError(
+            f"Could not {doing}: {error}. Is the engine running? "
+            "`docker info` on the host tells; docker_host names another one."
+        ) from error
+
+
+def is_absent(error: BaseException) -> bool:
+    """Whether an error of the SDK, or one translated from it, says that the thing asked for does not exist."""
+    import docker.errors
+
+    return isinstance(error, docker.errors.NotFound) or isinstance(error.__cause__, docker.errors.NotFound)
+
+
+def _reason(error: Any) -> str:
+    text = str(error.explanation or error).strip()
+    if "no space left" in text.lower():
+        return f"{text}. Free some room where the engine keeps its data (`docker system df` shows what takes it)."
+    return text
+
+
+def _first_socket(environ: Mapping[str, str]) -> str:
+    home = environ.get("HOME", "/root")
+    candidates = [
+        DEFAULT_SOCKET,
+        os.path.join(environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}"), "docker.sock"),
+        os.path.join(home, ".docker/run/docker.sock"),
+        os.path.join(home, ".docker/desktop/docker.sock"),
+    ]
+    found = next((path for path in candidates if _is_socket(path)), DEFAULT_SOCKET)
+    return f"unix://{found}"
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _check_socket(url: str) -> None:
+    if not url.startswith("unix://"):
+        return
+    path = url[len("unix://") :]
+    if not _is_socket(path):
+        raise EngineAbsent(
+            f"No Docker Engine listens at {path}: install or start one, for instance with the role "
+            "myjupyter.fleet.docker_engine, or name another with docker_host."
+        )
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise EngineError(
+            f"No permission to use the Docker Engine at {path}: become root for this task, "
+            "or add the remote user to the group docker."
+        )
+
+
+def _tls(address: Address) -> Any:
+    import docker.tls
+
+    if not address.tls:
+        return None
+    pair = (address.client_cert, address.client_key) if address.client_cert else None
+    return docker.tls.TLSConfig(client_cert=pair, ca_cert=address.ca_path, verify=address.validate_certs)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))

@@ -1,0 +1,88 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every module does alike: options, the SDK, and errors that become a failed task.
+
+The only file that knows AnsibleModule.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common import respawn
+
+from ._errors import EngineAbsent, FleetError
+
+# Where docker_engine puts the SDK on hosts whose distribution has none, and the distributions' own place.
+INTERPRETERS = ("/opt/myjupyter/venv/bin/python", "/usr/bin/python3", "/usr/libexec/platform-python")
+
+ENGINE_OPTIONS = {
+    "docker_host": {"type": "str"},
+    "tls": {"type": "bool", "default": False},
+    "validate_certs": {"type": "bool", "default": True},
+    "ca_path": {"type": "path"},
+    "client_cert": {"type": "path"},
+    "client_key": {"type": "path", "no_log": False},
+    "engine_timeout": {"type": "int", "default": 60},
+}
+
+
+
+def run(
+    options: dict[str, Any],
+    parse: Callable[[dict[str, Any]], Any],
+    act: Callable[[Any, Any, bool], dict[str, Any]],
+    *,
+    without_engine: Callable[[Any], dict[str, Any]] | None = None,
+    **rules: Any,
+) -> None:
+    """Run a module: ``act(engine, parse(params), check) -> result``, or the task's failure.
+
+    ``parse`` is pure and refuses bad input before the engine is looked for. ``check`` (bool): find out
+    and say everything, change nothing. ``without_engine(wanted)`` answers in check mode for a host that
+    has no engine yet. ``rules`` go to AnsibleModule (required_if and the like). A result's ``warnings``
+    are shown as such, its ``diff`` only where one was asked for.
+    """
+    module = AnsibleModule({**ENGINE_OPTIONS, **options}, supports_check_mode=True, **rules)
+    try:
+        wanted = parse(module.params)
+        result = _act(module, wanted, act, without_engine)
+    except FleetError as error:
+        module.fail_json(msg=str(error), **error.details)
+    for warning in result.pop("warnings", []):
+        module.warn(warning)
+    if not module._diff:
+        result.pop("diff", None)
+    module.exit_json(**result)
+
+
+def _act(module: AnsibleModule, wanted: Any, act: Any, without_engine: Any) -> dict[str, Any]:
+    try:
+        _need_sdk()
+        from . import _engine
+
+        engine = _engine.connect(_engine.find(module.params))
+    except EngineAbsent as absent:
+        if not (module.check_mode and without_engine):
+            raise
+        result = without_engine(wanted)
+        result.setdefault("warnings", []).append(f"{absent} This check assumes an engine with nothing in it.")
+        return result
+    return act(engine, wanted, module.check_mode)
+
+
+def _need_sdk() -> None:
+    if importlib.util.find_spec("docker") is not None:
+        return
+    if not respawn.has_respawned():
+        interpreter = respawn.probe_interpreters_for_module(INTERPRETERS, "docker")
+        if interpreter:
+            respawn.respawn_module(interpreter)
+    raise EngineAbsent(
+        "The Docker SDK for Python is not installed for this host's Python: the role "
+        "myjupyter.fleet.docker_engine brings it, or install the distribution's python3-docker."
+    )
