@@ -1,0 +1,172 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A lab as the engine's API spells it: the configuration of its container, and back.
+
+Facts from https://docs.docker.com/reference/api/engine/ (ContainerCreate, ContainerInspect).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ._lab import LAB_LABEL, SPEC_LABEL, Lab, from_label, to_label
+
+RUN_DIR = "/run/myjupyter"  # token and server configuration, read only
+RUNTIME_DIR = "/run/jupyter"  # a tmpfs: what the server writes of its token and cookies ends with it
+USERS_GROUP = "100"
+CPU_PERIOD = 100_000  # microseconds
+NANOSECONDS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Found:
+    """A lab's container as it is: what it was made from, with what can change under it read live."""
+
+    lab: Lab
+    container: str
+    name: str
+    status: str
+    health: str
+    started_at: str
+    networks: tuple[str, ...]
+    as_created: Lab
+
+    @property
+    def running(self) -> bool:
+        return self.status in ("running", "paused", "restarting")
+
+
+def server_config(lab: Lab) -> dict[str, Any]:
+    """The server's configuration: ours, and over it the user's."""
+    return _merged({"ServerApp": {"root_dir": work_target(lab), "base_url": lab.base_url}}, lab.config)
+
+
+def work_target(lab: Lab) -> str:
+    return f"/home/{lab.env.get('NB_USER', 'jovyan') if lab.start_as_root else 'jovyan'}/work"
+
+
+def container_config(lab: Lab, private_dir: str, stop_timeout: int) -> dict[str, Any]:
+    """The body of ContainerCreate. ``private_dir`` holds the lab's token on the host; ``stop_timeout`` seconds."""
+    port = f"{lab.env.get('JUPYTER_PORT', '8888')}/tcp"
+    return {
+        "Image": lab.image,
+        "Hostname": lab.name,
+        "User": "0:0" if lab.start_as_root else lab.owner,
+        "Env": [f"{key}={value}" for key, value in sorted(_environment(lab).items())],
+        "Labels": {**lab.labels, LAB_LABEL: lab.name, SPEC_LABEL: to_label(lab)},
+        "ExposedPorts": {port: {}},
+        "StopTimeout": stop_timeout,
+        **({"Healthcheck": _healthcheck(lab.healthcheck)} if lab.healthcheck else {}),
+        "HostConfig": {
+            "PortBindings": {port: [{"HostIp": lab.bind_address, "HostPort": str(lab.port)}]},
+            "Mounts": _mounts(lab, private_dir),
+            "Tmpfs": {RUNTIME_DIR: f"mode=0700,size=16m{_tmpfs_owner(lab)}"},
+            "GroupAdd": [USERS_GROUP],
+            "AutoRemove": lab.ephemeral,
+            "NetworkMode": lab.networks[0] if lab.networks else "default",
+            "ShmSize": lab.shm_size,
+            "DeviceRequests": _device_requests(lab.gpus),
+            **limits(lab),
+        },
+    }
+
+
+def limits(lab: Lab) -> dict[str, Any]:
+    """What the engine can change while a container runs: the body of ContainerUpdate."""
+    retries = 5 if lab.restart_policy == "on-failure" else 0
+    return {
+        "Memory": lab.memory,
+        "MemorySwap": lab.memory,
+        "CpuPeriod": CPU_PERIOD if lab.cpus else 0,
+        "CpuQuota": round(lab.cpus * CPU_PERIOD),
+        "PidsLimit": lab.pids_limit or None,
+        "RestartPolicy": {"Name": lab.restart_policy, "MaximumRetryCount": retries},
+    }
+
+
+def found_from(inspect: Mapping[str, Any]) -> Found:
+    """The lab that a container is, from its inspect."""
+    as_created = from_label(inspect["Config"]["Labels"][SPEC_LABEL])
+    host, state = inspect["HostConfig"], inspect["State"]
+    networks = tuple(sorted(inspect["NetworkSettings"]["Networks"]))
+    wanted_default = not as_created.networks and networks == ("bridge",)
+    live = replace(
+        as_created,
+        state="started" if state["Status"] in ("running", "restarting") else "stopped",
+        memory=host.get("Memory") or 0,
+        cpus=_cpus(host),
+        pids_limit=max(host.get("PidsLimit") or 0, 0),
+        restart_policy=host["RestartPolicy"]["Name"] or "no",
+        networks=[] if wanted_default else list(networks),
+    )
+    return Found(
+        lab=live,
+        container=inspect["Id"],
+        name=inspect["Name"].lstrip("/"),
+        status=state["Status"],
+        health=(state.get("Health") or {}).get("Status", ""),
+        started_at=state.get("StartedAt", ""),
+        networks=networks,
+        as_created=as_created,
+    )
+
+
+def _environment(lab: Lab) -> dict[str, str]:
+    uid, gid = lab.ids
+    names = {"NB_UID": str(uid), "NB_GID": str(gid)} if lab.start_as_root else {}
+    return {
+        **names,
+        **lab.env,
+        "JUPYTER_TOKEN_FILE": f"{RUN_DIR}/token",
+        "JUPYTER_CONFIG_PATH": RUN_DIR,
+        "JUPYTER_RUNTIME_DIR": RUNTIME_DIR,
+    }
+
+
+def _tmpfs_owner(lab: Lab) -> str:
+    uid, gid = lab.ids
+    return f",uid={uid},gid={gid}"
+
+
+def _mounts(lab: Lab, private_dir: str) -> list[dict[str, Any]]:
+    """Bind mounts of a kind that the engine refuses, not makes as root, when the source is missing."""
+    work = [{"source": lab.work_dir, "target": work_target(lab), "read_only": False}] if lab.work_dir else []
+    private = {"source": private_dir, "target": RUN_DIR, "read_only": True}
+    return [
+        {"Type": "bind", "Source": item["source"], "Target": item["target"], "ReadOnly": item["read_only"]}
+        for item in (private, *work, *lab.mounts)
+    ]
+
+
+def _device_requests(gpus: list[str]) -> list[dict[str, Any]]:
+    if not gpus:
+        return []
+    if gpus == ["all"] or gpus[0].isdigit():
+        return [{"Driver": "", "Count": -1 if gpus == ["all"] else int(gpus[0]), "Capabilities": [["gpu"]]}]
+    return [{"Driver": "", "DeviceIDs": gpus, "Capabilities": [["gpu"]]}]
+
+
+def _healthcheck(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    if wanted.get("disable"):
+        return {"Test": ["NONE"]}
+    seconds = {"Interval": "interval", "Timeout": "timeout", "StartPeriod": "start_period"}
+    check = {theirs: wanted[ours] * NANOSECONDS for theirs, ours in seconds.items() if ours in wanted}
+    return {**check, **({"Retries": wanted["retries"]} if "retries" in wanted else {})}
+
+
+def _cpus(host: Mapping[str, Any]) -> float:
+    if host.get("NanoCpus"):
+        return host["NanoCpus"] / NANOSECONDS
+    return (host.get("CpuQuota") or 0) / (host.get("CpuPeriod") or CPU_PERIOD)
+
+
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    result = copy.deepcopy(dict(under))
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+        result[key] = _merged(result[key], value) if both else value
+    return result

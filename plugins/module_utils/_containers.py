@@ -1,0 +1,176 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lab containers on an engine: seen as they are, and changed one thing at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ._container import Found, container_config, found_from, limits
+from ._engine import Engine, is_absent, translated
+from ._errors import BuildError, EngineError, LabError
+from ._lab import LAB_LABEL, Lab, image_digest
+from ._plan import NEXT, PREVIOUS, Taken
+
+LOG_LINES = 20
+CRASHES = 3  # restarts by the engine after which a lab is known not to come up
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is on an engine: our labs (with what an interrupted run left), and what others hold."""
+
+    labs: list[Found]
+    taken: list[Taken]
+    strangers: set[str]
+
+
+def observe(engine: Engine) -> Seen:
+    with translated("list the containers"):
+        every = engine.api.containers(all=True)
+        ours = [item for item in every if _is_ours(item)]
+        labs = [found_from(engine.api.inspect_container(item["Id"])) for item in ours]
+    own_ids = {found.container for found in labs}
+    others = [item for item in every if item["Id"] not in own_ids]
+    taken = [
+        Taken(port["PublicPort"], port.get("IP", ""), f"the container {_names(item)[0]}")
+        for item in others
+        for port in item.get("Ports") or []
+        if port.get("PublicPort") and port.get("Type") == "tcp"
+    ]
+    return Seen(labs, taken, {name for item in others for name in _names(item)})
+
+
+def digests(engine: Engine, images: Iterable[str]) -> dict[str, str]:
+    """Image name -> digest of what it is; an image that is not on the engine is left out."""
+    result = {}
+    for name in set(images):
+        try:
+            with translated(f"inspect the image {name}"):
+                result[name] = image_digest(engine.api.inspect_image(name))
+        except EngineError as error:
+            if not is_absent(error):
+                raise
+    return result
+
+
+def pull(engine: Engine, image: str) -> None:
+    """Fetch an image from its registry. Raises BuildError."""
+    name, tag = (image, None) if "@" in image or ":" in image.rpartition("/")[2] else (image, "latest")
+    try:
+        with translated(f"pull {image}"):
+            engine.api.pull(name, tag=tag)
+    except EngineError as error:
+        raise BuildError(
+            f"{error} Bring the image first, for instance with the role myjupyter.fleet.jupyter_image."
+        ) from error
+
+
+def networks(engine: Engine) -> set[str]:
+    with translated("list the networks"):
+        return {item["Name"] for item in engine.api.networks()}
+
+
+def create(engine: Engine, lab: Lab, name: str, private_dir: str, stop_timeout: int) -> str:
+    """A new container called ``name``, not started; its id."""
+    with translated(f"create the lab {lab.name}"):
+        config = container_config(lab, private_dir, stop_timeout)
+        container = engine.api.create_container_from_config(config, name)["Id"]
+        for network in lab.networks[1:]:
+            engine.api.connect_container_to_network(container, network)
+    return container
+
+
+def start(engine: Engine, container: str, lab: Lab) -> None:
+    with translated(f"start the lab {lab.name}"):
+        engine.api.start(container)
+
+
+def resume(engine: Engine, container: str, lab: Lab) -> None:
+    with translated(f"resume the lab {lab.name}"):
+        engine.api.unpause(container)
+
+
+def stop(engine: Engine, found: Found, seconds: int) -> None:
+    """SIGTERM, on which the server shuts its kernels down; SIGKILL for what is left after ``seconds``."""
+    with translated(f"stop the lab {found.lab.name}"):
+        if found.status == "paused":
+            engine.api.unpause(found.container)
+        engine.api.stop(found.container, timeout=seconds)
+    if found.lab.ephemeral:
+        _wait_until_gone(engine, found.container)
+
+
+def _wait_until_gone(engine: Engine, container: str) -> None:
+    """The engine removes an ephemeral container by itself, a moment after it has stopped."""
+    try:
+        with translated("wait for a container to be gone"):
+            engine.api.wait(container, condition="removed")
+    except EngineError as error:
+        if not is_absent(error):
+            raise
+
+
+def remove(engine: Engine, container: str, lab: Lab) -> None:
+    """Remove a container; one that the engine has removed by itself is fine."""
+    try:
+        with translated(f"remove the lab {lab.name}"):
+            engine.api.remove_container(container, v=True, force=True)
+    except EngineError as error:
+        if not is_absent(error) and "already in progress" not in str(error):
+            raise
+
+
+def rename(engine: Engine, container: str, name: str) -> None:
+    with translated(f"rename a container to {name}"):
+        engine.api.rename(container, name)
+
+
+def update(engine: Engine, found: Found, lab: Lab) -> None:
+    """New limits and restart policy while it runs. The SDK's own call knows only some of them."""
+    api = engine.api
+    with translated(f"change the limits of the lab {lab.name}"):
+        address = f"{api.base_url}/v{api.api_version}/containers/{found.container}/update"
+        api._raise_for_status(api.post(address, json=limits(lab), timeout=engine.address.timeout))
+
+
+def reconnect(engine: Engine, found: Found, lab: Lab) -> None:
+    """To the wanted networks first, then off the others, so that it is never without one."""
+    wanted = set(lab.networks) or {"bridge"}
+    with translated(f"connect the lab {lab.name} to its networks"):
+        for network in sorted(wanted - set(found.networks)):
+            engine.api.connect_container_to_network(found.container, network)
+        for network in sorted(set(found.networks) - wanted):
+            engine.api.disconnect_container_from_network(found.container, network)
+
+
+def log_tail(engine: Engine, container: str) -> list[str]:
+    with translated("read the log"):
+        raw = engine.api.logs(container, tail=LOG_LINES)
+    return raw.decode(errors="replace").splitlines()
+
+
+def check_alive(engine: Engine, container: str, lab: Lab) -> None:
+    """Raise LabError, with the log's last lines, for a container that ended or that ends again and again."""
+    with translated(f"inspect the lab {lab.name}"):
+        about = engine.api.inspect_container(container)
+    state = about["State"]
+    ended = state["Status"] in ("exited", "dead") or about.get("RestartCount", 0) >= CRASHES
+    if ended:
+        tail = log_tail(engine, container)
+        why = "was killed for want of memory" if state.get("OOMKilled") else f"ended with exit code {state['ExitCode']}"
+        last = tail[-1] if tail else "nothing was logged"
+        raise LabError(f"{lab.name} {why} instead of serving: {last}", log=tail)
+
+
+def _is_ours(item: dict[str, Any]) -> bool:
+    """By label and by name: a container made from a committed lab inherits the label, not the name."""
+    lab = (item.get("Labels") or {}).get(LAB_LABEL)
+    return bool(lab) and any(name in (lab, lab + PREVIOUS, lab + NEXT) for name in _names(item))
+
+
+def _names(item: dict[str, Any]) -> list[str]:
+    return [name.lstrip("/") for name in item.get("Names") or ["?"]]

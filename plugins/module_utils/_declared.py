@@ -1,0 +1,257 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a user may declare of labs: every option checked, with one sentence for each mistake."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ._errors import InvalidInput
+from ._lab import Lab
+
+STATES = ("started", "stopped", "restarted", "absent")
+RESTART_POLICIES = ("no", "always", "unless-stopped", "on-failure")
+SMALLEST_MEMORY = 6 * 1024**2  # the engine's own floor
+
+# Names that Docker takes; the length is that of a DNS label, because the name is also the host name inside.
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
+SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
+OWNER = re.compile(r"(\d+)(?::(\d+))?")
+GPU = re.compile(r"all|\d+|(GPU|MIG)-[0-9A-Za-z/-]+")
+UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
+
+
+def parse_labs(declared: Iterable[Mapping[str, Any]], work_root: str) -> list[Lab]:
+    """The labs that a user declares, checked one by one and against each other.
+
+    Raises InvalidInput with the option, the value and what would be right.
+    """
+    labs = [_parse(raw, work_root) for raw in declared]
+    _refuse_twins(labs)
+    return labs
+
+
+def _parse(raw: Mapping[str, Any], work_root: str) -> Lab:
+    name = str(raw.get("name") or "")
+    if not NAME.fullmatch(name):
+        raise InvalidInput(
+            "labs.name", name, "is no name for a container: letters, digits, '_', '.', '-', at most 63, "
+            "the first a letter or a digit."
+        )  # fmt: skip
+    at = f"labs[{name}]"
+    lab = Lab(
+        name=name,
+        image=_text(at, "image", raw.get("image") or "myjupyter"),
+        state=_one_of(at, "state", raw.get("state") or "started", STATES),
+        port=_port(at, raw.get("port")),
+        bind_address=_ip(at, raw.get("bind_address") or "127.0.0.1"),
+        work_dir=_work_dir(at, raw, name, work_root),
+        owner=_owner(at, raw.get("owner")),
+        token=_token(at, raw),
+        token_file=_absolute(at, "token_file", raw.get("token_file")),
+        env={str(key): _env_value(at, key, value) for key, value in (raw.get("env") or {}).items()},
+        memory=_size(at, "memory", raw.get("memory"), SMALLEST_MEMORY),
+        cpus=_positive(at, "cpus", raw.get("cpus"), float),
+        shm_size=_size(at, "shm_size", raw.get("shm_size"), 1),
+        gpus=_gpus(at, raw.get("gpus")),
+        pids_limit=_positive(at, "pids_limit", raw.get("pids_limit"), int),
+        networks=_networks(at, raw.get("networks") or []),
+        mounts=[_mount(at, mount) for mount in raw.get("mounts") or []],
+        base_url=_base_url(at, raw.get("base_url") or "/"),
+        config=raw.get("config") or {},
+        restart_policy=_one_of(at, "restart_policy", raw.get("restart_policy") or "unless-stopped", RESTART_POLICIES),
+        labels={str(key): str(value) for key, value in (raw.get("labels") or {}).items()},
+        healthcheck=_healthcheck(at, raw.get("healthcheck")),
+        ephemeral=bool(raw.get("ephemeral")),
+        start_as_root=bool(raw.get("start_as_root")),
+    )
+    # An ephemeral container is removed by the engine when it stops: it cannot come back by itself.
+    return replace(lab, restart_policy="no") if lab.ephemeral else lab
+
+
+def _refuse_twins(labs: list[Lab]) -> None:
+    """Two labs of one host with the same name, port or work directory cannot both be meant."""
+    for option, value_of in (
+        ("name", lambda lab: lab.name),
+        ("port", lambda lab: lab.port if lab.state != "absent" else 0),
+        ("work_dir", lambda lab: lab.work_dir),
+    ):
+        seen: dict[Any, str] = {}
+        for lab in labs:
+            value = value_of(lab)
+            if value and value in seen:
+                raise InvalidInput(
+                    f"labs.{option}", value,
+                    f"is given to two labs, {seen[value]} and {lab.name}: each needs its own.",
+                )  # fmt: skip
+            seen[value] = lab.name
+
+
+def _text(at: str, option: str, value: Any) -> str:
+    text = str(value)
+    if not text or text != text.strip() or " " in text:
+        raise InvalidInput(f"{at}.{option}", value, "should be one word without spaces.")
+    return text
+
+
+def _one_of(at: str, option: str, value: Any, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise InvalidInput(f"{at}.{option}", value, f"should be one of {', '.join(allowed)}.")
+    return str(value)
+
+
+def _port(at: str, value: Any) -> int:
+    if value in (None, "", "auto"):
+        return 0
+    if not str(value).isdigit() or not 1 <= int(value) <= 65535:
+        raise InvalidInput(f"{at}.port", value, "should be a number from 1 to 65535, or auto.")
+    return int(value)
+
+
+def _ip(at: str, value: str) -> str:
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise InvalidInput(
+            f"{at}.bind_address", value, "should be an IP address: 127.0.0.1 for this host only, 0.0.0.0 for all."
+        ) from None
+
+
+def _work_dir(at: str, raw: Mapping[str, Any], name: str, work_root: str) -> str:
+    if raw.get("ephemeral"):
+        if raw.get("work_dir"):
+            raise InvalidInput(
+                f"{at}.work_dir", raw["work_dir"], "goes with a persistent lab; leave it out, or set ephemeral: false."
+            )
+        return ""
+    path = str(raw.get("work_dir") or name)
+    path = path if path.startswith("/") else f"{work_root.rstrip('/')}/{path}"
+    if ".." in path.split("/"):
+        raise InvalidInput(f"{at}.work_dir", path, "should be a plain path, without '..'.")
+    return "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
+
+
+def _absolute(at: str, option: str, value: Any) -> str:
+    if value and not str(value).startswith("/"):
+        raise InvalidInput(f"{at}.{option}", value, "should be an absolute path on the host.")
+    return str(value or "")
+
+
+def _owner(at: str, value: Any) -> str:
+    """``UID:GID`` where numbers are given (the group is users, 100, as in the base), else the name as it is."""
+    if value in (None, ""):
+        return ""
+    numbers = OWNER.fullmatch(str(value))
+    if numbers:
+        return f"{numbers.group(1)}:{numbers.group(2) or 100}"
+    if not re.fullmatch(r"[a-z_][a-z0-9_.-]*\$?", str(value), re.IGNORECASE):
+        raise InvalidInput(f"{at}.owner", value, "should be UID:GID, a UID, or the name of a user of the host.")
+    return str(value)
+
+
+def _token(at: str, raw: Mapping[str, Any]) -> str:
+    token = raw.get("token")
+    if token is None:
+        return ""
+    if raw.get("token_file"):
+        raise InvalidInput(f"{at}.token_file", raw["token_file"], "and token exclude each other: give one of them.")
+    check_token(f"{at}.token", token)
+    return str(token)
+
+
+def check_token(option: str, token: str) -> None:
+    """Raise InvalidInput for a token that would let everybody in or that no address can carry."""
+    if not re.fullmatch(r"[A-Za-z0-9._~-]{8,}", token):
+        raise InvalidInput(
+            option,
+            "(hidden)",
+            "should be 8 or more of letters, digits, '.', '_', '~' and '-': an empty token lets everybody in.",
+        )
+
+
+def _env_value(at: str, key: Any, value: Any) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(key)):
+        raise InvalidInput(f"{at}.env", key, "is no name for an environment variable.")
+    if str(key).startswith("JUPYTER_TOKEN"):
+        raise InvalidInput(f"{at}.env", key, "would show the token to everyone: use token or token_file.")
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _size(at: str, option: str, value: Any, smallest: int) -> int:
+    if value in (None, "", 0, "0"):
+        return 0
+    match = SIZE.fullmatch(str(value).strip())
+    size = int(float(match.group(1)) * UNITS[match.group(2).lower()]) if match else 0
+    if size < smallest:
+        raise InvalidInput(f"{at}.{option}", value, "should be a size such as 512m or 4g (at least 6m for memory).")
+    return size
+
+
+def _positive(at: str, option: str, value: Any, kind: type) -> Any:
+    if value in (None, "", 0):
+        return kind(0)
+    try:
+        number = kind(value)
+    except (TypeError, ValueError):
+        number = -1
+    if number <= 0:
+        raise InvalidInput(f"{at}.{option}", value, "should be a number above 0, or left out for no limit.")
+    return number
+
+
+def _gpus(at: str, value: Any) -> list[str]:
+    """['all'], ['2'] (any two) or UUIDs."""
+    given = value if isinstance(value, list) else [value]
+    wanted = [str(item) for item in given if item not in (None, "")]
+    for item in wanted:
+        if not GPU.fullmatch(item):
+            raise InvalidInput(f"{at}.gpus", item, "should be all, a number, or UUIDs as nvidia-smi -L prints them.")
+    return wanted
+
+
+def _networks(at: str, value: list[Any]) -> list[str]:
+    for item in value:
+        if item in ("host", "none"):
+            raise InvalidInput(f"{at}.networks", item, "has no ports to publish: name a bridge network.")
+    return sorted(str(item) for item in value)
+
+
+def _mount(at: str, raw: Mapping[str, Any]) -> dict[str, Any]:
+    source = _absolute(at, "mounts.source", raw.get("source"))
+    target = _absolute(at, "mounts.target", raw.get("target"))
+    if not source or not target or target == "/":
+        raise InvalidInput(f"{at}.mounts", dict(raw), "needs source and target, both absolute paths, target not /.")
+    return {"source": source, "target": target, "read_only": bool(raw.get("read_only", True))}
+
+
+def _base_url(at: str, value: str) -> str:
+    if not re.fullmatch(r"/?([A-Za-z0-9._~@-]+/?)*", value):
+        raise InvalidInput(f"{at}.base_url", value, "should be a path such as /alice/.")
+    middle = value.strip("/")
+    return f"/{middle}/" if middle else "/"
+
+
+def _healthcheck(at: str, value: Any) -> dict[str, Any]:
+    """Empty: the image's own. Durations in seconds."""
+    raw = dict(value or {})
+    unknown = set(raw) - {"disable", "interval", "timeout", "retries", "start_period"}
+    if unknown:
+        raise InvalidInput(
+            f"{at}.healthcheck", sorted(unknown)[0], "is unknown: disable, interval, timeout, retries, start_period."
+        )
+    return {key: (bool(val) if key == "disable" else _positive(at, f"healthcheck.{key}", val, int))
+            for key, val in sorted(raw.items()) if val is not None and val is not False}  # fmt: skip
+
+
+def check_run(params: Mapping[str, Any]) -> None:
+    """The module's own options: numbers that can be meant, and a root for work that is one."""
+    for option in ("wait_timeout", "stop_timeout", "at_once", "first_port"):
+        if not 0 < params[option] < 65536:
+            raise InvalidInput(option, params[option], "should be a number from 1 to 65535.")
+    if not params["work_root"].startswith("/") or params["work_root"].strip("/") == "":
+        raise InvalidInput("work_root", params["work_root"], "should be an absolute path other than /.")

@@ -1,0 +1,239 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The host's side of a lab: work directories, tokens, and who listens on which port."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+import secrets
+import socket
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ._container import server_config
+from ._declared import check_token
+from ._errors import InvalidInput, LabError
+from ._lab import Lab, digest
+from ._plan import Step, Taken
+
+JOVYAN = "1000:100"  # jovyan:users, the base's contract
+LISTEN = "0A"  # the state of a listening socket in /proc/net/tcp
+# Directories that belong to the system or to everybody: nobody's work directory.
+SYSTEM = "bin boot dev etc home lib lib64 media mnt opt proc root run sbin srv sys tmp usr var var/lib var/lib/docker"
+FORBIDDEN = frozenset(["/", *(f"/{path}" for path in SYSTEM.split(" "))])
+
+
+@dataclass(frozen=True)
+class StateDir:
+    """Where tokens are kept: closed to all but root (or the user who runs the labs)."""
+
+    path: str
+
+    def of(self, lab_name: str) -> str:
+        """The directory that one lab sees, read only."""
+        return os.path.join(self.path, "labs", lab_name)
+
+    def token(self, lab_name: str) -> str:
+        """The lab's token, or '' where it has none yet."""
+        with contextlib.suppress(OSError):
+            return Path(self.of(lab_name), "token").read_text()
+        return ""
+
+    def write(self, lab: Lab, token: str) -> None:
+        """Token and server configuration, each complete or not there at all."""
+        os.makedirs(self.of(lab.name), exist_ok=True)
+        os.chmod(self.path, 0o700)
+        try:
+            _replace(os.path.join(self.of(lab.name), "token"), token, lab.ids, 0o400)
+            config = json.dumps(server_config(lab), indent=1)
+            _replace(os.path.join(self.of(lab.name), "jupyter_server_config.json"), config, lab.ids, 0o400)
+        except OSError as error:
+            raise LabError(
+                f"{lab.name}: its token could not be given to {lab.owner}: {error.strerror}; become root for this "
+                "task, or declare yourself as owner."
+            ) from error
+
+    def forget(self, lab_name: str) -> None:
+        for name in ("token", "jupyter_server_config.json"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(self.of(lab_name), name))
+        with contextlib.suppress(OSError):
+            os.rmdir(self.of(lab_name))
+
+
+def default_state_dir() -> str:
+    """Root's, or that of a user who runs labs without root."""
+    if os.geteuid() == 0:
+        return "/var/lib/myjupyter"
+    return os.path.join(os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share"), "myjupyter")
+
+
+def token_for(lab: Lab, state: StateDir) -> str:
+    """The token that the lab shall have: given, in a file, the one it has; '' where one is to be made.
+
+    Raises InvalidInput for a token file that is not there or holds no token.
+    """
+    if lab.token:
+        return lab.token
+    if not lab.token_file:
+        return state.token(lab.name)
+    option = f"labs[{lab.name}].token_file"
+    try:
+        token = Path(lab.token_file).read_text().strip()
+    except OSError as error:
+        raise InvalidInput(option, lab.token_file, f"cannot be read: {error.strerror}.") from None
+    check_token(option, token)
+    return token
+
+
+def new_token() -> str:
+    return secrets.token_hex(24)
+
+
+def token_digest(token: str) -> str:
+    return digest(token) if token else ""
+
+
+def settle_owner(lab: Lab) -> str:
+    """``UID:GID`` of the lab: declared, else its work directory's, else jovyan:users (or the user who is not root)."""
+    if ":" in lab.owner:
+        return lab.owner
+    if lab.owner:
+        try:
+            user = pwd.getpwnam(lab.owner)
+        except KeyError:
+            raise InvalidInput(f"labs[{lab.name}].owner", lab.owner, "is no user of this host: give UID:GID.") from None
+        return f"{user.pw_uid}:{user.pw_gid}"
+    if not lab.work_dir or not os.path.isdir(lab.work_dir):
+        return _default_owner()
+    about = os.stat(lab.work_dir)
+    if about.st_uid:
+        return f"{about.st_uid}:{about.st_gid}"
+    if os.listdir(lab.work_dir):
+        raise InvalidInput(
+            f"labs[{lab.name}].work_dir", lab.work_dir,
+            "belongs to root and is not empty: say whose it shall be with owner, for instance owner: '1000:100'.",
+        )  # fmt: skip
+    return _default_owner()
+
+
+def _default_owner() -> str:
+    return JOVYAN if os.geteuid() == 0 else f"{os.geteuid()}:{os.getegid()}"
+
+
+def check_paths(lab: Lab, work_root: str) -> None:
+    """Refuse what can be no work directory, and mounts of what is not there, before anything is touched."""
+    for mount in lab.mounts:
+        if not os.path.exists(mount["source"]):
+            raise InvalidInput(f"labs[{lab.name}].mounts", mount["source"], "does not exist on this host.")
+    if not lab.work_dir:
+        return
+    option, path = f"labs[{lab.name}].work_dir", lab.work_dir
+    inside = path.startswith(work_root.rstrip("/") + "/")
+    root = os.path.realpath(work_root if inside else os.path.dirname(path))
+    real = os.path.realpath(path)
+    if path in FORBIDDEN or real in FORBIDDEN:
+        raise InvalidInput(option, path, "is not a directory for one person's work: name one below it.")
+    if os.path.lexists(path) and not os.path.isdir(path):
+        raise InvalidInput(option, path, "is not a directory: name one, or a path that is free.")
+    if os.path.commonpath([root, real]) != root:
+        raise InvalidInput(option, path, f"leads out of {root}, to {real}: name that path itself if it is meant.")
+
+
+def work_dir_step(lab: Lab) -> Step | None:
+    """What the work directory needs before its container may have it."""
+    if not lab.work_dir or lab.state == "absent":
+        return None
+    if not os.path.isdir(lab.work_dir):
+        return Step("make work directory", f"{lab.work_dir} is not there yet")
+    about = os.stat(lab.work_dir)
+    if (about.st_uid, about.st_gid) != lab.ids:
+        return Step("own work directory", f"{lab.work_dir} is owned by {about.st_uid}:{about.st_gid}, not {lab.owner}")
+    return None
+
+
+def make_work_dir(lab: Lab) -> None:
+    """Make it, its missing parents as root's and itself as the owner's, so that Docker does not make it as root's."""
+    try:
+        os.makedirs(lab.work_dir, mode=0o755)
+        os.chmod(lab.work_dir, 0o750 if lab.ids[1] != 100 else 0o755)
+        os.chown(lab.work_dir, *lab.ids)
+    except OSError as error:
+        raise LabError(f"{lab.name}: could not make {lab.work_dir}: {error.strerror}.") from error
+
+
+def own_work_dir(lab: Lab) -> None:
+    """Give to the owner what is not yet the owner's; links are changed themselves, never followed."""
+    for path in _tree(lab.work_dir):
+        about = os.lstat(path)
+        if (about.st_uid, about.st_gid) != lab.ids:
+            os.lchown(path, *lab.ids)
+
+
+def size_of(path: str) -> int:
+    """Bytes on disk below a directory; files that go while it is read do not count."""
+    total = 0
+    for item in _tree(path):
+        with contextlib.suppress(OSError):
+            total += os.lstat(item).st_blocks * 512
+    return total
+
+
+def listeners() -> list[Taken]:
+    """Every listening TCP socket of the host, with the process that holds it where that can be seen."""
+    sockets = [item for path in ("/proc/net/tcp", "/proc/net/tcp6") for item in _listening(path)]
+    owners = _socket_owners({inode for _port, _address, inode in sockets})
+    return [Taken(port, address, owners.get(inode, "another process")) for port, address, inode in sockets]
+
+
+def _listening(path: str) -> Iterator[tuple[int, str, str]]:
+    with contextlib.suppress(OSError):
+        for line in Path(path).read_text().splitlines()[1:]:
+            columns = line.split()
+            if columns[3] == LISTEN:
+                address, port = columns[1].split(":")
+                yield int(port, 16), _address(address), columns[9]
+
+
+def _address(text: str) -> str:
+    """/proc writes an address as 32-bit words in the machine's byte order."""
+    words = [bytes.fromhex(text[i : i + 8])[::-1] for i in range(0, len(text), 8)]
+    packed = b"".join(words)
+    if not any(packed):
+        return ""
+    return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
+
+
+def _socket_owners(inodes: set[str]) -> dict[str, str]:
+    owners: dict[str, str] = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            for fd in os.scandir(f"/proc/{pid}/fd"):
+                inode = os.readlink(fd.path).partition("socket:[")[2].rstrip("]")
+                if inode in inodes:
+                    name = Path(f"/proc/{pid}/comm").read_text().strip()
+                    owners[inode] = f"the process {name} ({pid})"
+    return owners
+
+
+def _tree(top: str) -> Iterator[str]:
+    yield top
+    for folder, dirs, files in os.walk(top):
+        for name in (*dirs, *files):
+            yield os.path.join(folder, name)
+
+
+def _replace(path: str, content: str, ids: tuple[int, int], mode: int) -> None:
+    temporary = f"{path}.new"
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, stat.S_IRUSR | stat.S_IWUSR)
+    with os.fdopen(handle, "w") as file:
+        file.write(content)
+        os.fchmod(file.fileno(), mode)
+        os.fchown(file.fileno(), *ids)
+    os.replace(temporary, path)

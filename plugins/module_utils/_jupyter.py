@@ -1,0 +1,129 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a lab's Jupyter Server says of itself. The only file that speaks HTTP to one.
+
+The REST API: https://jupyter-server.readthedocs.io/en/latest/developers/rest-api.html
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ._errors import LabError
+from ._lab import Lab
+
+POLL = 0.05  # seconds between two looks
+GLANCE = 3.0  # seconds to wait for one answer
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What goes on in a lab. ``busy`` counts kernels that execute; ``answered`` is False where nobody could tell."""
+
+    answered: bool
+    kernels: tuple[dict[str, Any], ...] = ()
+    terminals: int = 0
+
+    @property
+    def busy(self) -> bool:
+        return not self.answered or any(kernel["state"] == "busy" for kernel in self.kernels)
+
+    @property
+    def reason(self) -> str:
+        if not self.answered:
+            return "its server does not answer, so nobody can tell whether a kernel is executing"
+        executing = [kernel["notebook"] or kernel["id"] for kernel in self.kernels if kernel["state"] == "busy"]
+        return f"a kernel is executing: {', '.join(executing)}"
+
+
+def base_of(lab: Lab) -> str:
+    """The address at which this host itself reaches the lab."""
+    address = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(lab.bind_address, lab.bind_address)
+    address = f"[{address}]" if ":" in address and not address.startswith("[") else address
+    return f"{lab.scheme}://{address}:{lab.port}{lab.base_url}"
+
+
+def ready(lab: Lab) -> bool:
+    """Whether the server answers; it needs no token for this."""
+    try:
+        return "version" in _get(lab, "api", "")
+    except (OSError, ValueError):
+        return False
+
+
+def wait_until_ready(lab: Lab, seconds: float, still_alive: Callable[[], None]) -> None:
+    """Return when the server answers.
+
+    ``still_alive`` is called now and then and raises when there is nothing left to wait for.
+    Raises LabError after ``seconds``.
+    """
+    deadline, next_look = time.monotonic() + seconds, 0.0
+    while not ready(lab):
+        now = time.monotonic()
+        if now >= next_look:
+            still_alive()
+            next_look = now + 10 * POLL
+        if now > deadline:
+            raise LabError(
+                f"{lab.name} did not answer at {base_of(lab)} within {seconds:g} s; its log says why: "
+                f"docker logs {lab.name}. A slow start needs a larger wait_timeout."
+            )
+        time.sleep(POLL)
+
+
+def activity(lab: Lab, token: str) -> Activity:
+    """Kernels and terminals, asked so that the idle clock does not start anew."""
+    try:
+        kernels = _get(lab, "api/kernels?no_track_activity=1", token)
+        sessions = _get(lab, "api/sessions?no_track_activity=1", token)
+        terminals = _terminals(lab, token)
+    except (OSError, ValueError):
+        return Activity(answered=False)
+    notebooks = {item["kernel"]["id"]: item.get("path", "") for item in sessions if item.get("kernel")}
+    return Activity(
+        answered=True,
+        kernels=tuple(
+            {
+                "id": item["id"],
+                "name": item["name"],
+                "state": item.get("execution_state", "unknown"),
+                "last_activity": item.get("last_activity", ""),
+                "connections": item.get("connections", 0),
+                "notebook": notebooks.get(item["id"], ""),
+            }
+            for item in kernels
+        ),
+        terminals=terminals,
+    )
+
+
+def _terminals(lab: Lab, token: str) -> int:
+    """A server without the terminals extension has none."""
+    try:
+        return len(_get(lab, "api/terminals?no_track_activity=1", token))
+    except urllib.error.HTTPError as error:
+        if error.code == 404:
+            return 0
+        raise
+
+
+def _get(lab: Lab, path: str, token: str) -> Any:
+    request = urllib.request.Request(base_of(lab) + path)
+    if token:
+        request.add_header("Authorization", f"token {token}")
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+    if lab.scheme == "https":
+        # The lab's own certificate is self-signed, and it is this very host that is spoken to.
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        handlers.append(urllib.request.HTTPSHandler(context=context))
+    with urllib.request.build_opener(*handlers).open(request, timeout=GLANCE) as answer:
+        return json.load(answer)

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a lab is, and how it is told on the label of its container."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+LAB_LABEL = "fleet.myjupyter.lab"
+SPEC_LABEL = "fleet.myjupyter.spec"
+
+# Left out of the label: how to get there, not what is there.
+NOT_IN_SPEC = ("state", "token", "token_file")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """One persistent JupyterLab container.
+
+    Sizes are bytes (0: no limit), ``port`` 0 means that one is still to be chosen, ``owner`` is
+    ``UID:GID`` (empty: not yet settled). ``image_digest`` and ``token_digest`` are empty until looked up.
+    """
+
+    name: str
+    image: str = "myjupyter"
+    state: str = "started"
+    port: int = 0
+    bind_address: str = "127.0.0.1"
+    work_dir: str = ""
+    owner: str = ""
+    token: str = field(default="", repr=False)
+    token_file: str = ""
+    env: dict[str, str] = field(default_factory=dict)
+    memory: int = 0
+    cpus: float = 0.0
+    shm_size: int = 0
+    gpus: list[str] = field(default_factory=list)
+    pids_limit: int = 0
+    networks: list[str] = field(default_factory=list)
+    mounts: list[dict[str, Any]] = field(default_factory=list)
+    base_url: str = "/"
+    config: dict[str, Any] = field(default_factory=dict)
+    restart_policy: str = "unless-stopped"
+    labels: dict[str, str] = field(default_factory=dict)
+    healthcheck: dict[str, Any] = field(default_factory=dict)
+    ephemeral: bool = False
+    start_as_root: bool = False
+    image_digest: str = ""
+    token_digest: str = ""
+
+    @property
+    def ids(self) -> tuple[int, int]:
+        """(UID, GID) of the work directory and of the lab's processes."""
+        uid, gid = self.owner.split(":")
+        return int(uid), int(gid)
+
+    @property
+    def scheme(self) -> str:
+        """https where the server makes or has a certificate of its own, else http."""
+        own = self.config.get("ServerApp", {}).get("certfile")
+        return "https" if own or self.env.get("GEN_CERT") else "http"
+
+
+def spec_of(lab: Lab) -> dict[str, Any]:
+    """All that makes a lab what it is, as plain JSON values."""
+    return {key: value for key, value in asdict(lab).items() if key not in NOT_IN_SPEC}
+
+
+def to_label(lab: Lab) -> str:
+    return json.dumps(spec_of(lab), sort_keys=True, separators=(",", ":"))
+
+
+def from_label(text: str) -> Lab:
+    """The lab that a label tells of; fields that this version does not know are passed over."""
+    known = {item.name for item in fields(Lab)}
+    return Lab(**{key: value for key, value in json.loads(text).items() if key in known})
+
+
+def digest(value: str) -> str:
+    """SHA-256, shortened to 16 hexadecimal digits: enough to tell two values apart, too little to undo."""
+    return hashlib.sha256(value.encode()).hexdigest()[:16]
+
+
+def image_digest(image: Mapping[str, Any]) -> str:
+    """What an image is, from its inspect: layers and configuration.
+
+    Not its id: an engine with the containerd image store numbers the same image otherwise.
+    """
+    return digest(json.dumps([image["RootFS"].get("Layers"), image["Config"]], sort_keys=True))

@@ -1,0 +1,214 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run over the labs of a host: look, plan, put off what would end work, do the rest side by side, report."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+from . import _containers, _host, _jupyter
+from ._container import Found
+from ._engine import Engine
+from ._errors import FleetError, InvalidInput, LabError
+from ._lab import Lab
+from ._plan import (
+    NEXT,
+    PREVIOUS,
+    LabPlan,
+    Step,
+    assign_ports,
+    by_name,
+    difference_of,
+    plan_lab,
+    plan_purge,
+)
+from ._run import Options, Run
+
+
+def make_so(engine: Engine, declared: list[Lab], options: Options, check: bool) -> dict[str, Any]:
+    """Bring the labs to what is declared; the module's result.
+
+    Raises InvalidInput before anything is touched, LabError when labs could not be brought there.
+    """
+    plans = _plans(engine, declared, options, check)
+    plans = _put_off(plans, options)
+    failures = [] if check else _carry_out(engine, plans, options)
+    result = _report(plans, options)
+    if failures:
+        raise LabError(" ".join(str(error) for error in failures), **{**_logs(failures), **result})
+    return result
+
+
+def without_engine(declared: list[Lab], options: Options) -> dict[str, Any]:
+    """What a first run would do on a host that has no engine yet."""
+    labs = [_settled(lab, options, {}) for lab in declared]
+    labs = assign_ports(labs, {}, _host.listeners(), options.first_port)
+    return _report([plan_lab(lab, None, _first_steps(lab, set())) for lab in labs], options)
+
+
+def _plans(engine: Engine, declared: list[Lab], options: Options, check: bool) -> list[LabPlan]:
+    seen = _containers.observe(engine)
+    found, leftovers = by_name(seen.labs)
+    _refuse_strangers(declared, seen.strangers)
+    settled = [_settled(lab, options, found) for lab in declared]
+    needed = [lab for lab in settled if lab.state != "absent"]
+    _refuse_unknown_networks(engine, needed)
+    labs = assign_ports(settled, found, [*seen.taken, *_processes(found)], options.first_port)
+    digests, missing = _images(engine, needed, check)
+    labs = [replace(lab, image_digest=digests.get(lab.image, "")) for lab in labs]
+    plans = [
+        plan_lab(lab, found.get(lab.name), _first_steps(lab, missing), leftovers.get(lab.name, ())) for lab in labs
+    ]
+    names = {lab.name for lab in declared}
+    return plans + [plan_purge(item) for name, item in sorted(found.items()) if options.purge and name not in names]
+
+
+def _settled(lab: Lab, options: Options, found: dict[str, Found]) -> Lab:
+    """The lab with all decided that the host decides: whose it is, and by which token it is entered."""
+    if lab.state == "absent":
+        return lab
+    _host.check_paths(lab, options.work_root)
+    token = _host.token_for(lab, options.state)
+    return replace(lab, owner=_host.settle_owner(lab), token=token, token_digest=_host.token_digest(token))
+
+
+def _first_steps(lab: Lab, missing: set[str]) -> list[Step]:
+    pull = [Step("pull", f"{lab.image} is not on this host")] if lab.image in missing else []
+    work = _host.work_dir_step(lab)
+    return pull + ([work] if work else [])
+
+
+def _processes(found: dict[str, Found]) -> list[Any]:
+    """Listeners of the host itself; those at the ports of running labs are the engine's own proxies for them."""
+    proxied = {item.lab.port for item in found.values() if item.running}
+    return [item for item in _host.listeners() if item.port not in proxied]
+
+
+def _refuse_strangers(declared: list[Lab], strangers: set[str]) -> None:
+    for lab in declared:
+        if strangers & {lab.name, lab.name + PREVIOUS, lab.name + NEXT} and lab.state != "absent":
+            raise InvalidInput(
+                "labs.name", lab.name, "is the name of a container that is no lab of ours: rename or remove that one."
+            )
+
+
+def _refuse_unknown_networks(engine: Engine, labs: list[Lab]) -> None:
+    known = _containers.networks(engine) if any(lab.networks for lab in labs) else set()
+    for lab in labs:
+        for name in lab.networks:
+            if name not in known:
+                raise InvalidInput(
+                    f"labs[{lab.name}].networks", name, f"is not on this host: `docker network create {name}` makes it."
+                )
+
+
+def _images(engine: Engine, labs: list[Lab], check: bool) -> tuple[dict[str, str], set[str]]:
+    """Digests of the labs' images, and the names of those that had to be pulled (or would have to be)."""
+    names = {lab.image for lab in labs}
+    digests = _containers.digests(engine, names)
+    missing = names - set(digests)
+    for name in sorted(missing):
+        if "/" not in name:
+            lab = next(lab for lab in labs if lab.image == name)
+            raise InvalidInput(
+                f"labs[{lab.name}].image", name, "is not on this host: build it with the role "
+                "myjupyter.fleet.jupyter_image, or name one with its registry, such as quay.io/jupyter/scipy-notebook."
+            )  # fmt: skip
+        if not check:
+            _containers.pull(engine, name)
+    return (digests if check or not missing else _containers.digests(engine, names)), missing
+
+
+def _put_off(plans: list[LabPlan], options: Options) -> list[LabPlan]:
+    """Plans that would end the work of an executing kernel wait for a later run, unless told otherwise."""
+    if options.when_busy == "force":
+        return plans
+
+    def judged(plan: LabPlan) -> LabPlan:
+        if not plan.ends_processes or plan.found is None or plan.found.status == "restarting":
+            return plan
+        token = options.state.token(plan.found.lab.name)
+        activity = _jupyter.activity(plan.found.as_created, token)
+        return plan.defer(activity.reason) if activity.busy else plan
+
+    return _side_by_side(judged, plans, options.at_once)
+
+
+def _carry_out(engine: Engine, plans: list[LabPlan], options: Options) -> list[FleetError]:
+    def attempt(plan: LabPlan) -> FleetError | None:
+        try:
+            Run(engine, plan, options).all_steps()
+        except FleetError as error:
+            return error
+        return None
+
+    return [error for error in _side_by_side(attempt, plans, options.at_once) if error]
+
+
+def _report(plans: list[LabPlan], options: Options) -> dict[str, Any]:
+    return {
+        "changed": any(plan.changed for plan in plans),
+        "steps": [_step_told(plan, step) for plan in plans if plan.changed for step in plan.steps],
+        "deferred": [
+            {"lab": plan.wanted.name, "reason": plan.deferred, "steps": [step.action for step in plan.steps]}
+            for plan in plans
+            if plan.deferred
+        ],
+        "labs": [_lab_told(plan, options) for plan in plans],
+        "diff": {side: _yaml_like(labs) for side, labs in difference_of(plans).items()},
+        "warnings": [
+            f"{plan.wanted.name} is left as it is for now ({plan.deferred}): run again later, or with when_busy: force."
+            for plan in plans
+            if plan.deferred
+        ],
+    }
+
+
+def _step_told(plan: LabPlan, step: Step) -> dict[str, Any]:
+    return {"lab": plan.wanted.name, "action": step.action, "reason": step.reason}
+
+
+def _lab_told(plan: LabPlan, options: Options) -> dict[str, Any]:
+    lab = plan.found.lab if plan.deferred and plan.found else plan.wanted
+    state = "started" if lab.state == "restarted" else lab.state
+    told = {"name": lab.name, "state": state, "changed": plan.changed, "deferred": bool(plan.deferred)}
+    if state == "absent":
+        return told
+    return {
+        **told,
+        "image": lab.image,
+        "bind_address": lab.bind_address,
+        "port": lab.port,
+        "url": url_of(lab, options.hostname, options.state.token(lab.name) if options.show_tokens else ""),
+        "work_dir": lab.work_dir,
+        "owner": lab.owner,
+    }
+
+
+def url_of(lab: Lab, hostname: str = "", token: str = "") -> str:
+    """The address that a person opens; it lets the person in where it has the token."""
+    anywhere = lab.bind_address in ("0.0.0.0", "::")
+    host = (hostname or socket.gethostname()) if anywhere else lab.bind_address
+    query = f"?token={token}" if token else ""
+    return f"{lab.scheme}://{f'[{host}]' if ':' in host else host}:{lab.port}{lab.base_url}lab{query}"
+
+
+def _yaml_like(labs: dict[str, Any]) -> str:
+    return json.dumps(labs, indent=2, sort_keys=True) + "\n" if labs else ""
+
+
+def _logs(failures: Iterable[FleetError]) -> dict[str, Any]:
+    return {"log": [line for error in failures for line in error.details.get("log", [])]}
+
+
+def _side_by_side(function: Callable[[LabPlan], Any], plans: list[LabPlan], at_once: int) -> list[Any]:
+    if not plans:
+        return []
+    with ThreadPoolExecutor(max_workers=at_once) as pool:
+        return list(pool.map(function, plans))

@@ -1,0 +1,227 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what is found to what is wanted: the ordered steps, each with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ._container import Found
+from ._errors import InvalidInput
+from ._lab import Lab, spec_of
+
+# What the engine changes while the container runs; anything else makes a new container.
+LIVE = ("memory", "cpus", "pids_limit", "restart_policy", "networks")
+LIMITS = ("memory", "cpus", "pids_limit")
+PREVIOUS, NEXT = ".previous", ".next"
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A TCP port of the host that somebody listens on. ``address`` is '' for all addresses."""
+
+    port: int
+    address: str
+    who: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do to one lab, and whether doing it ends processes of people at work."""
+
+    action: str
+    reason: str
+    ends_processes: bool = False
+
+
+@dataclass(frozen=True)
+class LabPlan:
+    """What is to be done to one lab. ``deferred`` says why nothing is done now, or is empty."""
+
+    wanted: Lab
+    found: Found | None
+    steps: tuple[Step, ...]
+    leftovers: tuple[Found, ...] = ()
+    deferred: str = ""
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.steps) and not self.deferred
+
+    @property
+    def ends_processes(self) -> bool:
+        return any(step.ends_processes for step in self.steps)
+
+    def defer(self, reason: str) -> LabPlan:
+        return replace(self, deferred=reason)
+
+
+def assign_ports(
+    wanted: Iterable[Lab], found: Mapping[str, Found], taken: Iterable[Taken], first_port: int
+) -> list[Lab]:
+    """The labs, each with its port: the one declared, the one it has, else the first free from ``first_port`` up.
+
+    ``taken`` are the listeners that are no labs of ours. Raises InvalidInput for a port that is not to be had.
+    """
+    labs, others = list(wanted), list(taken)
+    settled = [_keep_port(lab, found.get(lab.name)) for lab in labs]
+    declared = {lab.name for lab in labs}
+    held = {item.lab.port for name, item in found.items() if name not in declared}
+    used = held | {lab.port for lab in settled if lab.state != "absent"} | {item.port for item in others}
+    result = []
+    for lab in settled:
+        if lab.state == "absent":
+            result.append(lab)
+            continue
+        if lab.port:
+            _refuse_taken(lab, found, others, declared)
+        else:
+            lab = replace(lab, port=_first_free(lab, first_port, used))
+            used.add(lab.port)
+        result.append(lab)
+    return result
+
+
+def by_name(found: Iterable[Found]) -> tuple[dict[str, Found], dict[str, tuple[Found, ...]]]:
+    """Each lab's container, and beside it what an interrupted run left of it.
+
+    A lab whose own container is gone is the one that was put aside for it.
+    """
+    labs: dict[str, Found] = {}
+    leftovers: dict[str, tuple[Found, ...]] = {}
+    for item in sorted(found, key=lambda item: (item.name.endswith(NEXT), item.name.endswith(PREVIOUS))):
+        name = item.lab.name
+        if name in labs or item.name == name + NEXT:
+            leftovers[name] = (*leftovers.get(name, ()), item)
+        else:
+            labs[name] = item
+    return labs, leftovers
+
+
+def plan_lab(
+    wanted: Lab, found: Found | None, before: Iterable[Step] = (), leftovers: tuple[Found, ...] = ()
+) -> LabPlan:
+    """The steps for one settled lab. ``before``: what its image and work directory need first."""
+    put_back = [Step("put back", "an earlier run was interrupted")] if found and found.name != wanted.name else []
+    clear = [Step("clear away", "an earlier run was interrupted")] if leftovers else []
+    if wanted.state == "absent" or (wanted.ephemeral and wanted.state == "stopped"):
+        removal = [_ending("remove", "it is declared absent", found)] if found else []
+        return LabPlan(wanted, found, (*removal, *clear), leftovers)
+    change = _creation(wanted) if found is None else _alteration(wanted, found)
+    return LabPlan(wanted, found, (*before, *put_back, *change, *clear), leftovers)
+
+
+def plan_purge(found: Found) -> LabPlan:
+    """Away with a lab of ours that nobody declares; its work directory stays."""
+    steps = (_ending("remove", "no lab of this name is declared, and purge is on", found),)
+    return LabPlan(replace(found.lab, state="absent"), found, steps)
+
+
+def differences(wanted: Lab, found: Lab) -> dict[str, tuple[Any, Any]]:
+    """Option -> (found, wanted) for all that differs. An image counts by what it is, not by its name."""
+    left, right = spec_of(found), spec_of(wanted)
+    if left["image_digest"] == right["image_digest"]:
+        left.pop("image"), right.pop("image")
+    return {key: (left[key], right[key]) for key in right if left[key] != right[key]}
+
+
+def difference_of(plans: Iterable[LabPlan]) -> dict[str, Any]:
+    """Before and after of the labs that change, as --diff shows them."""
+    before, after = {}, {}
+    for plan in plans:
+        name = plan.wanted.name
+        if not plan.changed:
+            continue
+        if plan.found:
+            before[name] = _shown(plan.found.lab)
+        if plan.wanted.state != "absent":
+            state = "stopped" if plan.wanted.state == "stopped" else "started"
+            after[name] = _shown(replace(plan.wanted, state=state))
+    return {"before": before, "after": after}
+
+
+def _keep_port(lab: Lab, found: Found | None) -> Lab:
+    return replace(lab, port=found.lab.port) if found and not lab.port else lab
+
+
+def _refuse_taken(lab: Lab, found: Mapping[str, Found], others: Iterable[Taken], declared: set[str]) -> None:
+    own = found.get(lab.name)
+    if own and own.running and own.lab.port == lab.port and own.lab.bind_address == lab.bind_address:
+        return
+    undeclared = [
+        Taken(item.lab.port, item.lab.bind_address, f"the lab {name}")
+        for name, item in found.items()
+        if name not in declared
+    ]
+    for item in [*others, *undeclared]:
+        if item.port == lab.port and _same_address(item.address, lab.bind_address):
+            raise InvalidInput(
+                f"labs[{lab.name}].port", lab.port, f"is taken by {item.who}: free it, or choose another or auto."
+            )
+
+
+def _same_address(one: str, other: str) -> bool:
+    everywhere = ("", "0.0.0.0", "::")
+    return one == other or one in everywhere or other in everywhere
+
+
+def _first_free(lab: Lab, first_port: int, used: set[int]) -> int:
+    for port in range(first_port, 65536):
+        if port not in used:
+            return port
+    raise InvalidInput(f"labs[{lab.name}].port", "auto", f"finds no free port from {first_port} up: lower first_port.")
+
+
+def _creation(wanted: Lab) -> list[Step]:
+    start = [Step("start", "it is declared started")] if wanted.state != "stopped" else []
+    return [Step("create", "there is no such lab yet"), *start]
+
+
+def _alteration(wanted: Lab, found: Found) -> list[Step]:
+    changes = differences(wanted, found.lab)
+    lasting = sorted(key for key, (_old, new) in changes.items() if key not in LIVE or (key in LIMITS and not new))
+    if lasting:
+        return [_ending("replace", _told(changes, lasting), found)]
+    steps = _live_steps(changes, found)
+    if wanted.state == "stopped" and found.running:
+        return [*steps, _ending("stop", "it is declared stopped", found)]
+    if wanted.state == "restarted" and found.running:
+        return [*steps, _ending("restart", "it is declared restarted", found)]
+    if wanted.state != "stopped" and found.status == "paused":
+        return [*steps, Step("resume", "it is paused")]
+    if wanted.state != "stopped" and not found.running:
+        return [*steps, Step("start", f"it is {found.status}")]
+    return steps
+
+
+def _live_steps(changes: Mapping[str, tuple[Any, Any]], found: Found) -> list[Step]:
+    limits = sorted(key for key in changes if key in LIVE and key != "networks")
+    steps = []
+    if limits:
+        # A kernel that already uses more than a lowered limit is killed by the kernel of the host.
+        old, new = changes.get("memory", (0, 0))
+        lowered = found.running and new > 0 and (old == 0 or new < old)
+        steps.append(Step("update", _told(changes, limits), ends_processes=lowered))
+    if "networks" in changes:
+        steps.append(Step("reconnect", _told(changes, ["networks"])))
+    return steps
+
+
+def _ending(action: str, reason: str, found: Found) -> Step:
+    return Step(action, reason, ends_processes=found.running)
+
+
+def _told(changes: Mapping[str, tuple[Any, Any]], keys: Iterable[str]) -> str:
+    def one(key: str) -> str:
+        old, new = changes[key]
+        long = isinstance(old, (dict, list)) or key.endswith("_digest")
+        return f"{key.replace('_digest', '')} changed" if long else f"{key} {old!r} -> {new!r}"
+
+    return ", ".join(dict.fromkeys(one(key) for key in keys))
+
+
+def _shown(lab: Lab) -> dict[str, Any]:
+    return {"state": lab.state, **{key: value for key, value in spec_of(lab).items() if value not in ("", 0, [], {})}}

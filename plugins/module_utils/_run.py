@@ -1,0 +1,173 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps of one lab's plan, carried out one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from . import _containers, _host, _jupyter
+from ._container import Found
+from ._engine import Engine
+from ._errors import FleetError, LabError
+from ._plan import NEXT, PREVIOUS, LabPlan
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a host's labs are brought to what is wanted. Times in seconds."""
+
+    work_root: str
+    state_dir: str
+    first_port: int = 10000
+    hostname: str = ""
+    purge: bool = False
+    when_busy: str = "defer"
+    wait: bool = True
+    wait_timeout: float = 120
+    stop_timeout: int = 30
+    at_once: int = 4
+    show_tokens: bool = False
+
+    @property
+    def state(self) -> _host.StateDir:
+        return _host.StateDir(self.state_dir)
+
+
+class Run:
+    """One lab on its way to its plan's end. Every step is a method that bears the step's name."""
+
+    def __init__(self, engine: Engine, plan: LabPlan, options: Options) -> None:
+        self.engine, self.plan, self.options = engine, plan, options
+        self.lab, self.found = plan.wanted, plan.found
+        self.container = plan.found.container if plan.found else ""
+
+    def all_steps(self) -> None:
+        if self.plan.deferred:
+            return
+        for step in self.plan.steps:
+            getattr(self, f"_{step.action.replace(' ', '_')}")()
+        if self.lab.state in ("started", "restarted"):
+            self._wait()
+
+    def _pull(self) -> None:
+        """Done for all labs before the first of them was touched."""
+
+    def _make_work_directory(self) -> None:
+        _host.make_work_dir(self.lab)
+
+    def _own_work_directory(self) -> None:
+        _host.own_work_dir(self.lab)
+
+    def _put_back(self) -> None:
+        _containers.rename(self.engine, self.container, self.lab.name)
+
+    def _create(self) -> None:
+        self._write_token()
+        self.container = self._new_container(self.lab.name)
+
+    def _start(self) -> None:
+        self._write_token()
+        _containers.start(self.engine, self.container, self.lab)
+
+    def _resume(self) -> None:
+        _containers.resume(self.engine, self.container, self.lab)
+
+    def _update(self) -> None:
+        _containers.update(self.engine, self._old, self.lab)
+
+    def _reconnect(self) -> None:
+        _containers.reconnect(self.engine, self._old, self.lab)
+
+    def _stop(self) -> None:
+        _containers.stop(self.engine, self._old, self.options.stop_timeout)
+
+    def _restart(self) -> None:
+        self._stop()
+        self._start()
+
+    def _remove(self) -> None:
+        if self._old.running:
+            self._stop()
+        _containers.remove(self.engine, self.container, self.lab)
+        if self._old.lab.ephemeral:
+            self.options.state.forget(self.lab.name)
+
+    def _clear_away(self) -> None:
+        if self.lab.state in ("started", "restarted"):
+            self._wait()
+        for leftover in self.plan.leftovers:
+            _containers.remove(self.engine, leftover.container, self.lab)
+
+    def _replace(self) -> None:
+        """The new container is made before the old one ends; the old one comes back if the new one does not serve."""
+        old, token_before = self._old, self.options.state.token(self.lab.name)
+        self._write_token()
+        try:
+            new = self._new_container(self.lab.name + NEXT)
+        except FleetError:
+            self._write_back(token_before)
+            raise
+        try:
+            self._swap(old, new)
+        except FleetError as error:
+            self._go_back(new, token_before, error)
+        if not old.lab.ephemeral:
+            _containers.remove(self.engine, old.container, self.lab)
+
+    def _swap(self, old: Found, new: str) -> None:
+        if old.running:
+            self._stop()
+        if not old.lab.ephemeral:
+            _containers.rename(self.engine, old.container, self.lab.name + PREVIOUS)
+        _containers.rename(self.engine, new, self.lab.name)
+        self.container = new
+        if self.lab.state != "stopped":
+            _containers.start(self.engine, new, self.lab)
+            self._wait()
+
+    def _go_back(self, new: str, token_before: str, error: FleetError) -> None:
+        old = self._old
+        tail = _containers.log_tail(self.engine, new)
+        _containers.remove(self.engine, new, self.lab)
+        if old.lab.ephemeral:
+            raise error
+        _containers.rename(self.engine, old.container, self.lab.name)
+        self._write_back(token_before)
+        if old.running:
+            _containers.start(self.engine, old.container, old.lab)
+        raise LabError(f"{error} The lab is back on what it ran on before.", log=tail) from error
+
+    def _wait(self) -> None:
+        if not self.options.wait:
+            return
+        try:
+            _jupyter.wait_until_ready(
+                self.lab,
+                self.options.wait_timeout,
+                lambda: _containers.check_alive(self.engine, self.container, self.lab),
+            )
+        except LabError as error:
+            error.details.setdefault("log", _containers.log_tail(self.engine, self.container))
+            raise
+
+    @property
+    def _old(self) -> Found:
+        assert self.found is not None
+        return self.found
+
+    def _new_container(self, name: str) -> str:
+        private = self.options.state.of(self.lab.name)
+        return _containers.create(self.engine, self.lab, name, private, self.options.stop_timeout)
+
+    def _write_token(self) -> None:
+        """A lab without a token gets one here, so that a check makes none."""
+        if not self.lab.token:
+            token = _host.new_token()
+            self.lab = replace(self.lab, token=token, token_digest=_host.token_digest(token))
+        self.options.state.write(self.lab, self.lab.token)
+
+    def _write_back(self, token: str) -> None:
+        if token:
+            self.options.state.write(self._old.as_created, token)

@@ -1,0 +1,357 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible module: the JupyterLabs of a host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: labs
+short_description: Run the JupyterLabs of a host, all in one task
+version_added: 0.1.0
+author: The myjupyter.fleet maintainers (@myjupyter)
+description:
+  - Takes the list of the JupyterLabs that a host should have and makes it so, several side by side.
+  - A lab is a container with a work directory of the host, a token of its own and a port.
+    The work directory outlives stop, restart, removal and re-creation of the container.
+  - Nothing is ended under a kernel that is executing, unless O(when_busy=force). No work directory is ever deleted.
+  - A new container that does not come up is taken back, and the old one serves on.
+extends_documentation_fragment:
+  - myjupyter.fleet.engine
+  - myjupyter.fleet.attributes
+options:
+  labs:
+    description: The labs of this host.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the lab, of its container, and of the host inside it.
+        type: str
+        required: true
+      state:
+        description:
+          - V(started) runs it and waits until it answers. V(stopped) keeps its container.
+          - V(restarted) restarts it in every run. V(absent) removes the container; work directory and token stay.
+        type: str
+        choices: [started, stopped, restarted, absent]
+        default: started
+      image:
+        description:
+          - Image to run. It must keep the contract of the Jupyter Docker Stacks.
+          - An image with a registry or a namespace in its name is pulled where it is missing.
+        type: str
+        default: myjupyter
+      port:
+        description: Port on the host, or V(auto) for the first free one from O(first_port) up, kept as long as the lab.
+        type: str
+        default: auto
+      bind_address:
+        description: Address of the host to listen on. V(0.0.0.0) lets other machines in.
+        type: str
+        default: 127.0.0.1
+      work_dir:
+        description:
+          - Directory of the host that is C(/home/jovyan/work) in the lab. Made, with its owner, where it is missing.
+          - A relative path is below O(work_root); without one the lab's name is taken.
+        type: str
+      owner:
+        description:
+          - Who owns the work directory and runs the lab, as C(UID:GID), C(UID) or the name of a user of the host.
+          - By default who owns the work directory already, else C(1000:100), the base's jovyan.
+        type: str
+      token:
+        description:
+          - Token that lets a person in. By default one is made once and kept on the host in a file for root alone.
+          - It never shows in C(docker inspect), in the environment of a notebook or in a log.
+        type: str
+      token_file:
+        description: File on the host with the token in it.
+        type: path
+      env:
+        description: Environment variables, among them those of the Docker Stacks such as C(NOTEBOOK_ARGS).
+        type: dict
+      memory:
+        description: Most memory it may use, such as V(4g). Changed while it runs. No limit by default.
+        type: str
+      cpus:
+        description: Most processors it may use, such as V(1.5). Changed while it runs. No limit by default.
+        type: float
+      shm_size:
+        description: Size of C(/dev/shm), such as V(1g). The engine's 64 MB are too few for PyTorch's loaders.
+        type: str
+      gpus:
+        description: V(all), a number of GPUs, or a list of their UUIDs.
+        type: raw
+      pids_limit:
+        description: Most processes it may have. Changed while it runs.
+        type: int
+      networks:
+        description: Networks to be connected to instead of the default one. Changed while it runs.
+        type: list
+        elements: str
+      mounts:
+        description: More directories or files of the host, read only unless said otherwise.
+        type: list
+        elements: dict
+        suboptions:
+          source:
+            description: Path on the host. It must exist.
+            type: str
+            required: true
+          target:
+            description: Path in the lab.
+            type: str
+            required: true
+          read_only:
+            description: Whether the lab may only read it.
+            type: bool
+            default: true
+      base_url:
+        description: Path under which it serves, for a proxy in front.
+        type: str
+        default: /
+      config:
+        description: Configuration of the Jupyter Server, as in C(jupyter_server_config.json).
+        type: dict
+      restart_policy:
+        description: What the engine does when it ends by itself or the host restarts. Changed while it runs.
+        type: str
+        choices: ["no", always, unless-stopped, on-failure]
+        default: unless-stopped
+      labels:
+        description: More labels for the container.
+        type: dict
+      healthcheck:
+        description: The engine's check of the lab's health, where it is to differ from the image's.
+        type: dict
+        suboptions:
+          disable:
+            description: Check nothing.
+            type: bool
+            default: false
+          interval:
+            description: Seconds between two checks.
+            type: int
+          timeout:
+            description: Seconds until a check has failed.
+            type: int
+          retries:
+            description: Failed checks in a row that make a lab unhealthy.
+            type: int
+          start_period:
+            description: Seconds from the start in which failed checks do not count.
+            type: int
+      ephemeral:
+        description: Has no work directory and is gone with all its data when it is stopped.
+        type: bool
+        default: false
+      start_as_root:
+        description:
+          - Start the container as root, which then becomes the owner's UID and GID.
+          - The Docker Stacks' C(NB_USER), C(GRANT_SUDO), C(CHOWN_EXTRA) and the like need this.
+        type: bool
+        default: false
+  purge:
+    description: Remove labs of this collection that are not in O(labs). Their work directories stay.
+    type: bool
+    default: false
+  when_busy:
+    description:
+      - What to do with a change that would end processes of a lab in which a kernel is executing.
+      - V(defer) leaves that lab as it is, says so in RV(deferred), and a later run does it.
+      - A lab that runs but cannot be asked counts as busy.
+    type: str
+    choices: [defer, force]
+    default: defer
+  wait:
+    description: Wait until every started lab answers.
+    type: bool
+    default: true
+  wait_timeout:
+    description: Seconds to wait for one lab.
+    type: int
+    default: 120
+  stop_timeout:
+    description: Seconds that a server gets to shut down its kernels before it is killed.
+    type: int
+    default: 30
+  work_root:
+    description: Directory below which work directories are by default. A link that leads out of it is refused.
+    type: str
+    default: /srv/myjupyter
+  state_dir:
+    description:
+      - Directory for the tokens, closed to all others.
+      - By default C(/var/lib/myjupyter) for root, C(~/.local/share/myjupyter) for another user.
+    type: path
+  first_port:
+    description: Where V(auto) ports begin.
+    type: int
+    default: 10000
+  hostname:
+    description: Name by which people reach this host, for RV(labs[].url). By default the host's own name.
+    type: str
+    default: ""
+  show_tokens:
+    description: Give RV(labs[].url) with the token, ready to be opened. A token given as an option stays hidden.
+    type: bool
+    default: false
+  at_once:
+    description: How many labs are worked on side by side.
+    type: int
+    default: 4
+seealso:
+  - module: myjupyter.fleet.labs_info
+  - module: myjupyter.fleet.image
+"""
+
+EXAMPLES = r"""
+- name: Run one lab with the work in a directory of its own
+  myjupyter.fleet.labs:
+    labs:
+      - name: myjupyter
+        work_dir: /srv/myjupyter/work
+
+- name: Run the labs of a class, and nothing else of ours
+  myjupyter.fleet.labs:
+    purge: true
+    hostname: lab.example.edu
+    labs:
+      - {name: ana, memory: 4g, cpus: 2, bind_address: 0.0.0.0}
+      - {name: ben, memory: 4g, cpus: 2, bind_address: 0.0.0.0}
+      - name: demo
+        image: quay.io/jupyter/scipy-notebook
+        ephemeral: true
+        port: "10100"
+        mounts:
+          - {source: /srv/datasets, target: /home/jovyan/datasets}
+"""
+
+RETURN = r"""
+steps:
+  description: What was done (under check mode would be done), in order.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    lab: {description: Name of the lab., type: str}
+    action: {description: What was done., type: str}
+    reason: {description: Why., type: str}
+  sample: [{lab: ana, action: update, reason: "memory 2147483648 -> 4294967296"}]
+deferred:
+  description: Labs that were left as they are because a kernel is executing.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    lab: {description: Name of the lab., type: str}
+    reason: {description: What goes on in it., type: str}
+    steps: {description: What a later run will do., type: list, elements: str}
+labs:
+  description: The labs as they now are.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name: {description: Name of the lab., type: str}
+    state: {description: "C(started), C(stopped) or C(absent).", type: str}
+    url: {description: Address to open; with the token where O(show_tokens) asks for it., type: str}
+    port: {description: Port on the host., type: int}
+    bind_address: {description: Address of the host that it listens on., type: str}
+    work_dir: {description: Work directory on the host., type: str}
+    owner: {description: UID and GID., type: str}
+    image: {description: Image that it runs., type: str}
+    changed: {description: Whether it was changed., type: bool}
+    deferred: {description: Whether a change was put off., type: bool}
+log:
+  description: Last lines of the log of a lab that did not come up.
+  returned: failure
+  type: list
+  elements: str
+"""
+
+from ansible_collections.myjupyter.fleet.plugins.module_utils import _declared, _module
+
+MOUNT = {
+    "source": {"type": "str", "required": True},
+    "target": {"type": "str", "required": True},
+    "read_only": {"type": "bool", "default": True},
+}
+HEALTHCHECK = {
+    "disable": {"type": "bool", "default": False},
+    **{key: {"type": "int"} for key in ("interval", "timeout", "retries", "start_period")},
+}
+LAB = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "default": "started", "choices": list(_declared.STATES)},
+    "image": {"type": "str", "default": "myjupyter"},
+    "port": {"type": "str", "default": "auto"},
+    "bind_address": {"type": "str", "default": "127.0.0.1"},
+    "work_dir": {"type": "str"},
+    "owner": {"type": "str"},
+    "token": {"type": "str", "no_log": True},
+    "token_file": {"type": "path", "no_log": False},
+    "env": {"type": "dict"},
+    "memory": {"type": "str"},
+    "cpus": {"type": "float"},
+    "shm_size": {"type": "str"},
+    "gpus": {"type": "raw"},
+    "pids_limit": {"type": "int"},
+    "networks": {"type": "list", "elements": "str"},
+    "mounts": {"type": "list", "elements": "dict", "options": MOUNT},
+    "base_url": {"type": "str", "default": "/"},
+    "config": {"type": "dict"},
+    "restart_policy": {"type": "str", "default": "unless-stopped", "choices": list(_declared.RESTART_POLICIES)},
+    "labels": {"type": "dict"},
+    "healthcheck": {"type": "dict", "options": HEALTHCHECK},
+    "ephemeral": {"type": "bool", "default": False},
+    "start_as_root": {"type": "bool", "default": False},
+}
+OPTIONS = {
+    "labs": {"type": "list", "elements": "dict", "required": True, "options": LAB},
+    "purge": {"type": "bool", "default": False},
+    "when_busy": {"type": "str", "default": "defer", "choices": ["defer", "force"]},
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "int", "default": 120},
+    "stop_timeout": {"type": "int", "default": 30},
+    "work_root": {"type": "str", "default": "/srv/myjupyter"},
+    "state_dir": {"type": "path"},
+    "first_port": {"type": "int", "default": 10000},
+    "hostname": {"type": "str", "default": ""},
+    "at_once": {"type": "int", "default": 4},
+    "show_tokens": {"type": "bool", "default": False, "no_log": False},
+}
+LABS_ONLY = ("labs", "state_dir")
+
+
+def parse(params):
+    """The labs, and how they are to be brought about."""
+    from ansible_collections.myjupyter.fleet.plugins.module_utils import _host, _run
+
+    _declared.check_run(params)
+    state_dir = params["state_dir"] or _host.default_state_dir()
+    how = {key: params[key] for key in OPTIONS if key not in LABS_ONLY}
+    options = _run.Options(state_dir=state_dir, **how)
+    return _declared.parse_labs(params["labs"], params["work_root"]), options
+
+
+def act(engine, wanted, check):
+    from ansible_collections.myjupyter.fleet.plugins.module_utils import _labs
+
+    return _labs.make_so(engine, *wanted, check)
+
+
+def without_engine(wanted):
+    from ansible_collections.myjupyter.fleet.plugins.module_utils import _labs
+
+    return _labs.without_engine(*wanted)
+
+
+def main():
+    _module.run(OPTIONS, parse, act, without_engine=without_engine)
+
+
+if __name__ == "__main__":
+    main()
