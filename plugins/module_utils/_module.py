@@ -48,9 +48,23 @@ def run(
     are shown as such, its ``diff`` only where one was asked for.
     """
     module = AnsibleModule({**ENGINE_OPTIONS, **options}, supports_check_mode=True, **rules)
+    _finish(module, parse, lambda wanted: _act(module, wanted, act, without_engine))
+
+
+def run_on_host(
+    options: dict[str, Any],
+    parse: Callable[[dict[str, Any]], Any],
+    act: Callable[[Any, bool], dict[str, Any]],
+    **rules: Any,
+) -> None:
+    """Run a module that needs neither an engine nor the SDK: ``act(parse(params), check) -> result``."""
+    module = AnsibleModule(options, supports_check_mode=True, **rules)
+    _finish(module, parse, lambda wanted: act(wanted, module.check_mode))
+
+
+def _finish(module: AnsibleModule, parse: Any, act: Callable[[Any], dict[str, Any]]) -> None:
     try:
-        wanted = parse(module.params)
-        result = _act(module, wanted, act, without_engine)
+        result = act(parse(module.params))
     except FleetError as error:
         module.fail_json(msg=str(error), **error.details)
     for warning in result.pop("warnings", []):
