@@ -1,0 +1,110 @@
+"""The rules of the house, read off the code: which files are pure, which may talk, and who may import whom."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+PLUGINS = Path(__file__).parent.parent.parent / "plugins"
+UTILS = "ansible_collections.myjupyter.fleet.plugins.module_utils"
+
+# Files of module_utils that talk to something, and to what. Each one that is not named here is pure.
+SHELL = {
+    "_build": "the build commands of an engine",
+    "_containers": "an engine, about containers",
+    "_dockerd": "an engine's process and service",
+    "_engine": "an engine",
+    "_host": "a host's disk and ports",
+    "_images": "an engine, about images",
+    "_jupyter": "a Jupyter Server",
+    "_labs": "all that a lab stands on",
+    "_labs_info": "all that a lab stands on",
+    "_machine": "a host's packages, users and files",
+    "_module": "Ansible",
+    "_rootfs": "mmdebstrap",
+    "_run": "all that a lab stands on",
+}
+# What only one of them may import.
+OWNED = {"docker": "_engine", "requests": "_engine", "urllib": "_jupyter", "ansible": "_module"}
+# What no pure file may import: clock, network, disk, processes, chance.
+IMPURE = frozenset({
+    "asyncio", "concurrent", "ctypes", "fcntl", "glob", "grp", "http", "importlib", "io", "locale", "logging", "mmap",
+    "multiprocessing", "os", "pathlib", "platform", "pty", "pwd", "random", "resource", "secrets", "select", "shutil",
+    "signal", "socket", "sqlite3", "ssl", "stat", "subprocess", "sys", "syslog", "tarfile", "tempfile", "termios",
+    "threading", "time", "tty", "urllib", "uuid", "zipfile",
+})  # fmt: skip
+UTIL_FILES = sorted((PLUGINS / "module_utils").glob("*.py"))
+MODULE_FILES = sorted((PLUGINS / "modules").glob("*.py"))
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), str(path))
+
+
+def imports(path: Path) -> set[str]:
+    """The names of the modules that a file imports anywhere; a sibling in module_utils is ``._name``."""
+    found = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            package = node.module or ""
+            siblings = node.level == 1 and not package or package == UTILS
+            if siblings:
+                found |= {f".{name.name}" for name in node.names}
+            elif node.level == 1 or package.startswith(UTILS + "."):
+                found.add("." + package.rpartition(".")[2])
+            else:
+                found.add("." * node.level + package)
+    return found
+
+
+def tops(path: Path) -> set[str]:
+    """The top-level packages that a file imports from outside the collection."""
+    return {name.partition(".")[0] for name in imports(path) if not name.startswith(".")}
+
+
+@pytest.mark.parametrize("path", [p for p in UTIL_FILES if p.stem not in SHELL], ids=lambda path: path.stem)
+def test_pure_files_import_the_standard_library_and_pure_files(path):
+    assert not tops(path) & IMPURE, "a clock, the network, the disk, a process or chance"
+    assert tops(path) <= sys.stdlib_module_names, "not in the standard library"
+    assert not {name[1:] for name in imports(path) if name.startswith(".")} & set(SHELL), "a file that talks"
+
+
+@pytest.mark.parametrize("path", UTIL_FILES, ids=lambda path: path.stem)
+def test_each_outside_has_one_file_that_speaks_to_it(path):
+    foreign = {name for name in tops(path) if OWNED.get(name, path.stem) != path.stem}
+    assert not foreign
+    assert tops(path) <= set(sys.stdlib_module_names) | set(OWNED)
+
+
+@pytest.mark.parametrize("path", [p for p in UTIL_FILES if p.stem != "_module"], ids=lambda path: path.stem)
+def test_nothing_below_module_sees_the_module_or_its_check_mode(path):
+    names = {node.id for node in ast.walk(tree(path)) if isinstance(node, ast.Name)}
+    names |= {node.arg for node in ast.walk(tree(path)) if isinstance(node, ast.arg)}
+    names |= {node.attr for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute)}
+    assert not names & {"module", "AnsibleModule", "fail_json", "exit_json", "check_mode"}
+
+
+@pytest.mark.parametrize("path", UTIL_FILES, ids=lambda path: path.stem)
+def test_no_state_lives_in_a_file(path):
+    assert not [node.names for node in ast.walk(tree(path)) if isinstance(node, ast.Global)]
+
+
+@pytest.mark.parametrize("path", MODULE_FILES, ids=lambda path: path.stem)
+def test_modules_import_module_utils_and_never_each_other(path):
+    assert tops(path) <= sys.stdlib_module_names
+    assert not tops(path) & (IMPURE - {"os"})
+    assert {name[1:] for name in imports(path) if name.startswith(".")} <= {p.stem for p in UTIL_FILES}
+
+
+@pytest.mark.parametrize("path", UTIL_FILES, ids=lambda path: path.stem)
+def test_helpers_are_private(path):
+    assert path.stem.startswith("_")
+
+
+def test_the_table_names_files_that_exist():
+    assert set(SHELL) <= {path.stem for path in UTIL_FILES}

@@ -1,0 +1,76 @@
+"""What every module owes its users: documentation, an attribute for check mode, tests, and a main that only wires."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent.parent
+MODULES = sorted((ROOT / "plugins/modules").glob("*.py"))
+FRAGMENTS = "myjupyter.fleet."
+
+
+def named(path: Path) -> dict[str, str]:
+    """The string constants of a module, by name: DOCUMENTATION, EXAMPLES and RETURN are such."""
+    return {
+        node.targets[0].id: node.value.value
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    }
+
+
+def fragments(documentation: dict) -> dict:
+    """The options that the documentation fragments of a module add."""
+    found = {}
+    for name in documentation.get("extends_documentation_fragment", []):
+        path = ROOT / "plugins/doc_fragments" / f"{name.removeprefix(FRAGMENTS).partition('.')[0]}.py"
+        body = next(n for n in ast.parse(path.read_text()).body if isinstance(n, ast.ClassDef)).body
+        text = next(n.value.value for n in body if isinstance(n, ast.Assign) and n.targets[0].id == "DOCUMENTATION")
+        found.update(yaml.safe_load(text).get("options", {}))
+    return found
+
+
+def sentences(options: dict, path: str = "") -> dict[str, object]:
+    """The description of every option, suboptions included, by dotted name."""
+    found = {}
+    for name, about in options.items():
+        found[f"{path}{name}"] = about.get("description")
+        found.update(sentences(about.get("suboptions") or {}, f"{path}{name}."))
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_every_option_is_documented_and_every_example_parses(path):
+    said = named(path)
+    documentation = yaml.safe_load(said["DOCUMENTATION"])
+    assert documentation["module"] == path.stem
+    options = {**documentation.get("options", {}), **fragments(documentation)}
+    assert not [name for name, description in sentences(options).items() if not description]
+    assert yaml.safe_load(said["RETURN"])
+    tasks = yaml.safe_load(said["EXAMPLES"])
+    assert any(f"myjupyter.fleet.{path.stem}" in task for task in tasks)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_main_only_wires(path):
+    functions = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)]
+    main = next(node for node in functions if node.name == "main")
+    assert main.end_lineno - main.lineno < 40
+
+
+@pytest.mark.skipif(not (ROOT / "tests/integration").is_dir(), reason="the integration tests are not part of this copy")
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_a_real_engine_tests_it(path):
+    tests = "".join(test.read_text() for test in (ROOT / "tests/integration").glob("*.py"))
+    assert f'"{path.stem}"' in tests, f"no integration test runs the module {path.stem}"
+
+
+def test_module_defaults_reach_every_module():
+    groups = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["action_groups"]
+    assert set(groups["fleet"]) == {path.stem for path in MODULES}
