@@ -1,0 +1,200 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A base image as it is asked for, and where it can come from."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import tarfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ._errors import BuildError, InvalidInput
+from ._packages import Release
+
+LABEL = "fleet.myjupyter.base"
+ROOTFS = "myjupyter-rootfs"
+RELEASES = {"bookworm": "debian", "trixie": "debian", "jammy": "ubuntu", "noble": "ubuntu"}
+ORIGINS = ("Debian", "Ubuntu")
+# What every base has from APT: Python, what start.sh calls, and what the Docker Stacks' base-notebook offers beside.
+PACKAGES = (
+    "python3",
+    "python3-venv",
+    "ca-certificates",
+    "tini",
+    "locales",
+    "sudo",
+    "procps",
+    "netbase",
+    "bzip2",
+    "wget",
+    "fonts-liberation",
+    "pandoc",
+)
+
+
+@dataclass(frozen=True)
+class Base:
+    """What was asked for. ``release`` may be empty: the host's own; ``jupyterlab`` too: the newest.
+
+    ``context`` is the build's: file names with their contents.
+    """
+
+    name: str
+    source: str
+    registry_image: str
+    archive: str
+    release: str
+    jupyterlab: str
+    packages: tuple[str, ...]
+    context: Mapping[str, str]
+    refresh: bool
+
+    @property
+    def registry_reference(self) -> str:
+        """The image to pull; one version of JupyterLab is a tag of its own in the Docker Stacks."""
+        if not self.jupyterlab:
+            return self.registry_image
+        repository = _tagged(self.registry_image.split("@")[0]).rpartition(":")[0]
+        return f"{repository}:lab-{self.jupyterlab}"
+
+    @property
+    def archive_mark(self) -> str:
+        """The second name of an image that came from an archive, by which it is known again."""
+        return f"{self.name.rpartition(':')[0]}:from-archive"
+
+    @property
+    def requirement(self) -> str:
+        """JupyterLab as pip asks for it: 4.6 is the newest 4.6."""
+        if not self.jupyterlab:
+            return "jupyterlab"
+        exact = self.jupyterlab.count(".") > 1
+        return f"jupyterlab=={self.jupyterlab}{'' if exact else '.*'}"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Where the base comes from (``present``: nothing to do), and why, for a person to read."""
+
+    source: str
+    reason: str
+
+
+class Target(NamedTuple):
+    """One index that the host's APT reads, as `apt-get indextargets` tells it."""
+
+    uri: str
+    suite: str
+    codename: str
+    component: str
+    origin: str
+
+
+def parse(options: Mapping[str, Any]) -> Base:
+    """The base that a module's options ask for.
+
+    Raises InvalidInput for a release or version that none can be made of, and for a source without its means.
+    """
+    version, release = options["jupyterlab_version"], options["release"]
+    if version and not re.fullmatch(r"4(\.\d+)?|4\.\d+\.\d+((a|b|rc)\d+)?", version):
+        raise InvalidInput("jupyterlab_version", version, "is no JupyterLab 4: write 4.6, 4.6.1, or '' for the newest.")
+    if release and release not in RELEASES:
+        raise InvalidInput("release", release, f"is not one of {', '.join(RELEASES)}; '' is the host's own.")
+    for package in options["packages"]:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", package):
+            raise InvalidInput("packages", package, "cannot be the name of a package of Debian or Ubuntu.")
+    if options["source"] == "archive" and not options["archive"]:
+        raise InvalidInput("archive", options["archive"], "names no file, but source is 'archive': give the tar's path.")
+    if options["source"] in ("auto", "build") and "Dockerfile" not in options["context"]:
+        raise InvalidInput("context", sorted(options["context"]), "has no Dockerfile, but a build needs one.")
+    return Base(
+        name=_tagged(options["name"]),
+        source=options["source"],
+        registry_image=options["registry_image"],
+        archive=options["archive"] or "",
+        release=release,
+        jupyterlab=version,
+        packages=tuple(sorted({*PACKAGES, *options["packages"]})),
+        context=options["context"],
+        refresh=options["refresh"],
+    )
+
+
+def digest(wanted: Base, host: Release) -> str:
+    """Names what a build on ``host`` is made from; two that are equal need no second build."""
+    release = wanted.release or host.codename
+    inputs = [release, wanted.requirement, wanted.packages, sorted(wanted.context.items())]
+    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
+
+
+def context_tar(wanted: Base) -> bytes:
+    """The build's context as a tar; what begins with #! is a program."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name, text in sorted(wanted.context.items()):
+            content = text.encode()
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            member.mode = 0o755 if content.startswith(b"#!") else 0o644
+            tar.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def rootfs_digest(wanted: Base, release: str) -> str:
+    """Names what a root filesystem is made from."""
+    return hashlib.sha256(json.dumps([release, wanted.packages]).encode()).hexdigest()
+
+
+def release(wanted: Base, host: Release) -> str:
+    """The release to build: the one asked for, or the host's own.
+
+    Raises BuildError where this host's APT does not serve that release.
+    """
+    chosen = wanted.release or host.codename
+    if RELEASES.get(chosen) == host.upstream:
+        return chosen
+    raise BuildError(
+        f"release: {chosen or 'its own'!r} cannot be built on this host, which runs {host.name}: take the base "
+        "from a registry or an archive (source), or build it on a host of that release's family."
+    )
+
+
+def sources(targets: Iterable[Target], host: str, release: str) -> list[str]:
+    """APT's source lines for ``release``, from the mirrors that ``host`` (a codename) has for the distribution's archive.
+
+    Other repositories of the host are left out: by their Release file's Origin or, on mirrors that sign with
+    their own, by suites and component. Raises BuildError where nothing remains.
+    """
+    suites = {host, f"{host}-updates", f"{host}-security"}
+    own = [target for target in targets if _suite(target, host) in suites]
+    official = [target for target in own if target.origin in ORIGINS]
+    kept = official or [target for target in own if target.component == "main"]
+    if not any(_suite(target, host) == host for target in kept):
+        raise BuildError(
+            f"This host's APT knows no archive of {host}: run `apt-get update`, "
+            "and see that /etc/apt names a mirror of the distribution."
+        )
+    lines = dict.fromkeys(
+        f"deb {target.uri} {_suite(target, host).replace(host, release, 1)} {target.component}" for target in kept
+    )
+    return list(lines)
+
+
+def targets(listing: str) -> list[Target]:
+    """What _rootfs's `apt-get indextargets` printed."""
+    rows = (line.split("|") for line in listing.splitlines())
+    return [Target(*row) for row in rows if len(row) == len(Target._fields)]
+
+
+def _suite(target: Target, host: str) -> str:
+    """A suite by its codename, also where the host says stable."""
+    return target.suite if target.suite.startswith(host) else target.codename
+
+
+def _tagged(name: str) -> str:
+    return name if ":" in name.rsplit("/", 1)[-1] else f"{name}:latest"

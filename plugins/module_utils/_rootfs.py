@@ -1,0 +1,93 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A root filesystem from this host's own APT mirrors, made by mmdebstrap and imported as an image."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from . import _base, _packages
+from ._engine import Engine, translated
+from ._errors import BuildError
+
+OS_RELEASE = Path("/etc/os-release")
+INDEXES = "$(REPO_URI)|$(RELEASE)|$(CODENAME)|$(COMPONENT)|$(ORIGIN)"
+# Manuals and translations, which no lab reads; licences stay.
+DPKG = (
+    "path-exclude=/usr/share/man/*",
+    "path-exclude=/usr/share/locale/*",
+    "path-exclude=/usr/share/doc/*",
+    "path-include=/usr/share/doc/*/copyright",
+)
+
+
+def host() -> _packages.Release:
+    """The release that this host runs."""
+    return _packages.release(OS_RELEASE.read_text(encoding="utf-8"))
+
+
+def make(engine: Engine, wanted: _base.Base, release: str) -> str:
+    """The id of a new image: the packages of ``wanted`` on a minimal ``release``.
+
+    Raises BuildError: mmdebstrap is missing, this host's mirrors are unknown or do not have what is asked for.
+    """
+    if not shutil.which("mmdebstrap"):
+        raise BuildError("mmdebstrap is not installed on this host, and a base is built with it: install that package.")
+    listing = _output("apt-get", "indextargets", "--format", INDEXES)
+    mirrors = _base.sources(_base.targets(listing), host().codename, release)
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(wanted.packages)}"]
+    command += [f"--dpkgopt={option}" for option in DPKG]
+    label = f"LABEL {_base.LABEL}={_base.rootfs_digest(wanted, release)}"
+    image, trouble = _import(engine, [*command, release, "-", *mirrors], [label])
+    if trouble:
+        raise BuildError(f"mmdebstrap could not make {release} from {', '.join(mirrors)}: {_reason(trouble)}")
+    return image
+
+
+def _import(engine: Engine, command: list[str], changes: list[str]) -> tuple[str, str]:
+    """The id of an image from the tar that ``command`` writes, and what it logged if it failed."""
+    with tempfile.TemporaryFile() as log:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=_environment()) as process:
+            assert process.stdout
+            blocks = iter(partial(process.stdout.read, 1 << 20), b"")
+            with translated("import the root filesystem"):
+                answer = engine.api.import_image_from_stream(blocks, changes=changes)
+        image = json.loads(answer.splitlines()[-1])["status"]
+        if process.returncode == 0:
+            return image, ""
+        with translated("remove what was half made"):
+            engine.api.remove_image(image)
+        log.seek(0)
+        return "", log.read().decode()
+
+
+def _environment() -> dict[str, str]:
+    """mmdebstrap does not read the host's APT configuration, so its proxies go in by the environment.
+
+    It unpacks below TMPDIR: /tmp is often memory, and too small.
+    """
+    asked = ("http_proxy", "Acquire::http::Proxy", "https_proxy", "Acquire::https::Proxy")
+    lines = _output("apt-config", "shell", *asked).splitlines()
+    proxies = {name: shlex.split(value)[0] for name, value in (line.split("=", 1) for line in lines)}
+    return {**os.environ, **proxies, "TMPDIR": "/var/tmp"}
+
+
+def _output(*command: str) -> str:
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise BuildError(f"This host's APT could not be asked for its mirrors: {error}") from error
+
+
+def _reason(log: str) -> str:
+    """What APT or mmdebstrap named as errors, in one line."""
+    errors = [line.split(":", 1)[1].strip() for line in log.splitlines() if line.startswith(("E:", "Err:"))]
+    return " ".join(dict.fromkeys(errors)) or log[-500:]

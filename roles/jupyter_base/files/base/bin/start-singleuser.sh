@@ -1,0 +1,3 @@
+#!/bin/bash
+# The former name of start-singleuser.py.
+exec /usr/local/bin/start-singleuser.py "$@"
