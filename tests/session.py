@@ -1,0 +1,233 @@
+"""Run the tests from whatever is on this machine, and leave the machine as it was.
+
+Without a PART: all but the benchmark. Options after the parts go to pytest. What the parts need and the machine
+lacks is installed by apt; an engine that answers is used, else one is started for the time of the run. Afterwards
+nothing may be left that was not there before: it is named, and the run has failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PARTS = {
+    "unit": "pure code and the rules of the house, in seconds",
+    "gates": "sanity, lint, documentation, types: what a release has to pass",
+    "integration": "modules and roles against a real engine, a real Jupyter Server, a real browser",
+    "molecule": "roles and playbooks on real hosts",
+    "up": "./up on a bare host, from nothing",
+    "bench": "how fast, peers and this side by side",
+}
+NEED_ENGINE = {"integration", "molecule", "up", "bench"}
+PATHS = {"gates": "tests/test_gates.py", "molecule": "tests/test_molecule.py", "up": "tests/test_up.py"}
+# Debian's package for each command that a part runs.
+PACKAGES = {"git": "git"}
+PACKAGES_FOR_ENGINE = {
+    "dockerd": "docker.io",
+    "iptables": "iptables",
+    "mmdebstrap": "mmdebstrap",
+    "chromium": "chromium",
+    "docker-registry": "docker-registry",
+    "ssh": "openssh-client",
+    "ip": "iproute2",
+}
+SOCKET = "/var/run/docker.sock"
+MARK = "MYJUPYTER_TEST_SESSION"  # in the environment of everything that a run starts
+OURS = "fleet.myjupyter."  # how the labels begin of what the tests and the collection make
+LIMIT = 60 * 60  # seconds; a run that takes longer hangs
+
+
+class NotPossible(Exception):
+    """The tests cannot run here, and why."""
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def bring(commands: dict[str, str]) -> None:
+    """Install the packages of the commands that this machine lacks. Raises NotPossible."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    missing = sorted({package for command, package in commands.items() if not shutil.which(command, path=path)})
+    if not missing:
+        return
+    say(f"Installing {', '.join(missing)}.")
+    if not shutil.which("apt-get"):
+        raise NotPossible(f"No apt-get here: install the commands that these packages of Debian hold: {missing}")
+    root = [] if os.getuid() == 0 else ["sudo"]
+    environ = ["env", "DEBIAN_FRONTEND=noninteractive"]
+    for arguments in (["update"], ["-y", "--no-install-recommends", "install", *missing]):
+        done = subprocess.run([*root, *environ, "apt-get", "-qq", *arguments], capture_output=True, text=True)
+        if done.returncode:
+            raise NotPossible(f"apt-get {arguments[0]} failed:\n{done.stdout}{done.stderr}")
+
+
+def docker(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The engine at the default socket, asked by its command line."""
+    command = ["docker", "--host", f"unix://{SOCKET}", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def answers() -> bool:
+    return docker("version", "--format", "{{.Server.Version}}").returncode == 0
+
+
+@contextlib.contextmanager
+def engine() -> Iterator[None]:
+    """The engine that answers; else one that runs until the block ends, with a data directory of its own."""
+    if answers():
+        yield
+        return
+    if os.getuid() != 0:
+        raise NotPossible("No engine answers and starting one takes root: run ./test from a root shell.")
+    say("Starting an engine for this run.")
+    bridge = Path("/sys/class/net/docker0").exists()
+    with tempfile.TemporaryDirectory(prefix="engine-", dir=os.environ.get("TMPDIR", "/var/tmp")) as scratch:
+        process = start_engine(Path(scratch))
+        try:
+            yield
+        finally:
+            stop(process)
+            Path("/var/run/docker.pid").unlink(missing_ok=True)
+            if not bridge:
+                subprocess.run(["ip", "link", "delete", "docker0"], check=False, capture_output=True)
+
+
+def start_engine(scratch: Path) -> subprocess.Popen:
+    """dockerd, answering. One that died in an earlier run may have left what makes the first start fail."""
+    log = scratch / "dockerd.log"
+    for _attempt in range(2):
+        with log.open("a") as out:
+            process = subprocess.Popen(
+                ["dockerd", "--data-root", scratch / "data", "--host", f"unix://{SOCKET}"],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+        end = time.monotonic() + 60
+        while time.monotonic() < end and process.poll() is None:
+            if answers():
+                return process
+            time.sleep(0.2)
+        stop(process)
+        Path("/var/run/docker.pid").unlink(missing_ok=True)
+    raise NotPossible(f"dockerd does not start:\n{log.read_text()[-3000:]}")
+
+
+def stop(process: subprocess.Popen) -> None:
+    process.terminate()
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def found(with_engine: bool) -> dict[tuple[str, str], str]:
+    """What a run could leave behind: (kind, key) -> how a person would name it."""
+    namespaces = os.listdir("/run/netns") if os.path.isdir("/run/netns") else []
+    things = {("network namespace", name): name for name in namespaces}
+    asked = {
+        "container": ["container", "ls", "--all", "--no-trunc", "--format", "{{.ID}} {{.Names}} {{.Image}}"],
+        "network": ["network", "ls", "--no-trunc", "--format", "{{.ID}} {{.Name}}"],
+        "volume": ["volume", "ls", "--format", "{{.Name}} {{.Name}}"],
+    }
+    for kind, command in asked.items() if with_engine else ():
+        for line in docker(*command).stdout.splitlines():
+            key, _space, name = line.partition(" ")
+            things[kind, key] = name
+    return things
+
+
+def processes(mark: str) -> dict[int, str]:
+    """The processes that this run started and that still live, by their environment."""
+    alive = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if int(entry.name) != os.getpid() and f"{MARK}={mark}\0".encode() in (entry / "environ").read_bytes():
+                alive[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    return alive
+
+
+def run_pytest(arguments: list[str], mark: str) -> int:
+    """pytest's exit status. A signal that ends this run ends pytest as Ctrl-C would, so that tests clean up."""
+    command = [sys.executable, "-m", "pytest", *arguments]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, MARK: mark}, stdin=subprocess.DEVNULL, start_new_session=True
+    )
+
+    def interrupt(_number=0, _frame=None):
+        os.killpg(process.pid, signal.SIGINT)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+    try:
+        return process.wait(LIMIT)
+    except subprocess.TimeoutExpired:
+        say(f"The tests did not end within {LIMIT // 60} minutes.")
+        interrupt()
+        return process.wait()
+
+
+def leftovers(with_engine: bool, before: dict[tuple[str, str], str], mark: str) -> list[str]:
+    """What is there now and was not before, one line each; what is surely a test's is gone afterwards."""
+    left = []
+    for (kind, key), name in found(with_engine).items():
+        if (kind, key) not in before:
+            left.append(f"{kind} {name}")
+            if kind == "container" and OURS in docker("inspect", "--format", "{{.Config.Labels}}", key).stdout:
+                docker("rm", "--force", "--volumes", key)
+    for pid, command in processes(mark).items():
+        left.append(f"process {pid}: {command}")
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    return left
+
+
+def selection(parts: list[str]) -> list[str]:
+    """pytest's arguments for these parts. Gates need no engine: one worker takes them, the other all that share it."""
+    paths = [PATHS.get(part, f"tests/{part}") for part in parts]
+    aside = ["-n", "2", "--dist", "loadgroup"] if "gates" in parts and set(parts) & NEED_ENGINE else []
+    return [*aside, *(path for path in paths if (ROOT / path).exists())]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="./test",
+        usage="./test [PART ...] [option of pytest ...]",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="parts:\n" + "\n".join(f"  {name:13}{about}" for name, about in PARTS.items()),
+    )
+    _known, given = parser.parse_known_args()
+    first_option = next((n for n, text in enumerate(given) if text not in PARTS), len(given))
+    parts = given[:first_option] or [part for part in PARTS if part != "bench"]
+    needs_engine = bool(set(parts) & NEED_ENGINE)
+    mark = f"{os.getpid()}-{time.time_ns()}"
+    try:
+        bring({**PACKAGES, **(PACKAGES_FOR_ENGINE if needs_engine else {})})
+        with engine() if needs_engine else contextlib.nullcontext():
+            before = found(needs_engine)
+            status = run_pytest([*selection(parts), *given[first_option:]], mark)
+            left = leftovers(needs_engine, before, mark)
+    except NotPossible as why:
+        say(str(why))
+        return 1
+    if left:
+        say("The tests left behind what was not there before:\n  " + "\n  ".join(left))
+    return status or bool(left)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
