@@ -42,13 +42,19 @@ def choose(engine: Engine, wanted: _base.Base) -> Choice:
     if origin and not wanted.refresh and wanted.source in ("auto", origin):
         return Choice("present", f"it is there, by {origin}")
     if wanted.source != "auto":
-        return Choice(wanted.source, "as asked for")
+        return _possible(wanted, Choice(wanted.source, "as asked for"))
     refusal = _refusal(engine, wanted.registry_reference)
     if not refusal:
         return Choice("registry", f"{wanted.registry_reference} can be had")
     if wanted.archive:
         return Choice("archive", refusal)
-    return Choice("build", refusal)
+    return _possible(wanted, Choice("build", refusal))
+
+
+def _possible(wanted: _base.Base, choice: Choice) -> Choice:
+    if choice.source == "build":
+        _base.release(wanted, _rootfs.host())
+    return choice
 
 
 def apply(engine: Engine, wanted: _base.Base, choice: Choice) -> None:

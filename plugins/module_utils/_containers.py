@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from ._lab import LAB_LABEL, Lab, image_digest
 from ._plan import NEXT, PREVIOUS, Taken
 
 LOG_LINES = 20
+ASK_VERSIONS = "import platform, importlib.metadata as m; print(platform.python_version(), m.version('jupyterlab'))"
 CRASHES = 3  # restarts by the engine after which a lab is known not to come up
 
 
@@ -174,3 +175,38 @@ def _is_ours(item: dict[str, Any]) -> bool:
 
 def _names(item: dict[str, Any]) -> list[str]:
     return [name.lstrip("/") for name in item.get("Names") or ["?"]]
+
+
+def versions(engine: Engine, found: Found) -> dict[str, str | None]:
+    """The lab's Python and JupyterLab, asked of its own interpreter."""
+    with translated(f"ask the lab {found.lab.name} for its versions"):
+        task = engine.api.exec_create(found.container, ["python3", "-c", ASK_VERSIONS], stderr=False)["Id"]
+        answer = engine.api.exec_start(task).decode(errors="replace").split()
+    python, jupyterlab = answer if len(answer) == 2 else (None, None)
+    return {"python_version": python, "jupyterlab_version": jupyterlab}
+
+
+def usage(engine: Engine, found: Found) -> dict[str, dict[str, float | None]]:
+    """Memory in bytes and processors: used (None where the engine cannot tell) and allowed (0: no limit)."""
+    with translated(f"measure the lab {found.lab.name}"):
+        stats = engine.api.stats(found.container, stream=False)
+    return {
+        "memory": {"used": _memory_used(stats["memory_stats"]), "allowed": found.lab.memory},
+        "cpu": {"used": _cpu_used(stats["precpu_stats"], stats["cpu_stats"]), "allowed": found.lab.cpus},
+    }
+
+
+def _memory_used(memory: Mapping[str, Any]) -> int | None:
+    """Without the pages of files that can be dropped at once, as `docker stats` counts."""
+    if "usage" not in memory:
+        return None
+    details = memory.get("stats", {})
+    return memory["usage"] - details.get("total_inactive_file", details.get("inactive_file", 0))
+
+
+def _cpu_used(before: Mapping[str, Any], now: Mapping[str, Any]) -> float | None:
+    passed = now.get("system_cpu_usage", 0) - before.get("system_cpu_usage", 0)
+    if passed <= 0:
+        return None
+    used = now["cpu_usage"]["total_usage"] - before["cpu_usage"]["total_usage"]
+    return round(used / passed * now.get("online_cpus", 1), 3)

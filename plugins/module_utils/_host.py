@@ -19,7 +19,7 @@ from pathlib import Path
 from ._container import server_config
 from ._declared import check_token
 from ._errors import InvalidInput, LabError
-from ._lab import Lab, digest
+from ._lab import Lab, digest, from_label, to_label
 from ._plan import Step, Taken
 
 JOVYAN = "1000:100"  # jovyan:users, the base's contract
@@ -59,7 +59,29 @@ class StateDir:
                 "task, or declare yourself as owner."
             ) from error
 
+    def declare(self, lab: Lab) -> None:
+        """Keep what was last declared, so that drift can be told from it. A container's label cannot change."""
+        os.makedirs(os.path.join(self.path, "declared"), exist_ok=True)
+        os.chmod(self.path, 0o700)
+        path = self._declaration(lab.name)
+        if not path.exists() or path.read_text() != to_label(lab):
+            _replace(str(path), to_label(lab), (os.geteuid(), os.getegid()), 0o600)
+
+    def declared(self, lab_name: str) -> Lab | None:
+        """What was last declared of a lab, or None where nobody has."""
+        with contextlib.suppress(OSError):
+            return from_label(self._declaration(lab_name).read_text())
+        return None
+
+    def undeclare(self, lab_name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self._declaration(lab_name).unlink()
+
+    def _declaration(self, lab_name: str) -> Path:
+        return Path(self.path, "declared", f"{lab_name}.json")
+
     def forget(self, lab_name: str) -> None:
+        """The token goes too: an ephemeral lab's successor has another."""
         for name in ("token", "jupyter_server_config.json"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(self.of(lab_name), name))
@@ -174,6 +196,15 @@ def own_work_dir(lab: Lab) -> None:
         about = os.lstat(path)
         if (about.st_uid, about.st_gid) != lab.ids:
             os.lchown(path, *lab.ids)
+
+
+def owner_of(path: str) -> str | None:
+    """``UID:GID`` of a directory; None where there is none."""
+    try:
+        about = os.stat(path)
+    except OSError:
+        return None
+    return f"{about.st_uid}:{about.st_gid}"
 
 
 def size_of(path: str) -> int:

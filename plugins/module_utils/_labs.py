@@ -39,6 +39,8 @@ def make_so(engine: Engine, declared: list[Lab], options: Options, check: bool) 
     plans = _plans(engine, declared, options, check)
     plans = _put_off(plans, options)
     failures = [] if check else _carry_out(engine, plans, options)
+    if not check:
+        _remember(plans, options)
     result = _report(plans, options)
     if failures:
         raise LabError(" ".join(str(error) for error in failures), **{**_logs(failures), **result})
@@ -149,6 +151,15 @@ def _carry_out(engine: Engine, plans: list[LabPlan], options: Options) -> list[F
         return None
 
     return [error for error in _side_by_side(attempt, plans, options.at_once) if error]
+
+
+def _remember(plans: list[LabPlan], options: Options) -> None:
+    for plan in plans:
+        if plan.wanted.state != "absent":
+            token = _host.token_digest(options.state.token(plan.wanted.name))
+            options.state.declare(replace(plan.wanted, token_digest=plan.wanted.token_digest or token))
+        elif not plan.deferred:
+            options.state.undeclare(plan.wanted.name)
 
 
 def _report(plans: list[LabPlan], options: Options) -> dict[str, Any]:

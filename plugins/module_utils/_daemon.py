@@ -1,0 +1,87 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""daemon.json: what is there, merged with what is declared, and what it takes for dockerd to heed the change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ._errors import FleetError
+
+DAEMON_JSON = "/etc/docker/daemon.json"
+# What SIGHUP makes dockerd read again; everything else waits for a restart.
+RELOADABLE = frozenset(
+    {"authorization-plugins", "debug", "default-runtime", "features", "insecure-registries", "labels", "live-restore"}
+    | {"max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts", "registry-mirrors", "runtimes"}
+    | {"shutdown-timeout"}
+)
+# Filled in where neither the file nor the user says anything: labs outlive dockerd, logs do not fill the disk.
+ROTATION = {"max-size": "10m", "max-file": "3"}
+ROTATING_DRIVERS = ("json-file", "local")
+
+
+def parse(text: str | None) -> dict[str, Any]:
+    """What daemon.json says now; no file, or an empty one, says nothing. Raises FleetError."""
+    if not (text or "").strip():
+        return {}
+    try:
+        found = json.loads(text or "")
+    except ValueError as error:
+        raise FleetError(
+            f"{DAEMON_JSON} is not valid JSON ({error}): repair it, or move it away; it was left as it is."
+        ) from error
+    if not isinstance(found, dict):
+        raise FleetError(f"{DAEMON_JSON} holds no JSON object: repair it, or move it away; it was left as it is.")
+    return found
+
+
+def merge(found: Mapping[str, Any], declared: Mapping[str, Any], swarm: bool = False) -> dict[str, Any]:
+    """``found`` with everything ``declared``, and with our own defaults where both are silent.
+
+    A declared None takes a key away. ``swarm`` (bool): the engine is part of a swarm, which refuses live-restore.
+    """
+    result = _overlay(found, declared)
+    if "live-restore" not in declared and not swarm:
+        result.setdefault("live-restore", True)
+    options = result.get("log-opts", {})
+    if "log-opts" not in declared and result.get("log-driver", "json-file") in ROTATING_DRIVERS:
+        options = {**ROTATION, **options}
+    if options:
+        # dockerd takes nothing but strings here, and YAML has numbers.
+        result["log-opts"] = {key: _as_text(value) for key, value in options.items()}
+    return result
+
+
+def changed_keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """The top-level keys that differ."""
+    return sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
+
+
+def needs_restart(keys: list[str]) -> list[str]:
+    """Those of the changed keys that a reload does not bring about."""
+    return [key for key in keys if key not in RELOADABLE]
+
+
+def as_text(content: Mapping[str, Any]) -> str:
+    """The file's text."""
+    return json.dumps(content, indent=2) + "\n"
+
+
+def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(below)
+    for key, value in above.items():
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(value, Mapping):
+            inner = result.get(key)
+            result[key] = _overlay(inner if isinstance(inner, Mapping) else {}, value)
+        else:
+            result[key] = value
+    return result
+
+
+def _as_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

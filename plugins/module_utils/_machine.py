@@ -1,0 +1,211 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a machine has to run an engine on: packages, service manager, files, accounts, and the engine that answers.
+
+Reads only; nothing here changes the machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import http.client
+import importlib.metadata
+import json
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from . import _packages, _setup
+from ._engine import DEFAULT_SOCKET, find
+from ._errors import EngineError
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PID_FILE = "/var/run/docker.pid"
+SYSV_PID_FILE = "/var/run/docker-ssd.pid"
+BOOT_LINK = "/etc/systemd/system/multi-user.target.wants/docker.service"
+MARK = "STARTED_BY=myjupyter.fleet"  # in the environment of a dockerd that we started
+SDK_PYTHONS = ("/opt/myjupyter/venv/bin/python", "/usr/bin/python3", "/usr/libexec/platform-python")
+SDK_VERSIONS = "from importlib.metadata import version as v; print(v('docker'), v('requests'))"
+
+
+def observe(wanted: _setup.Wanted) -> _setup.Found:
+    """Everything that a plan depends on. Raises EngineError for an engine that this user may not ask."""
+    release = _packages.release(read("/etc/os-release") or "")
+    services = service_manager()
+    packages, held = _installed(release.family)
+    engine = running()
+    return _setup.Found(
+        release=release,
+        root=os.geteuid() == 0,
+        services=services,
+        packages=packages,
+        held=held,
+        dockerd=shutil.which("dockerd", path=PATH) or "",
+        engine=engine,
+        enabled=services != "systemd" or os.path.lexists(BOOT_LINK),
+        sdk=_has_sdk(),
+        files={path: read(path) for path in _setup.files_of_interest(wanted)},
+        users={name: _is_member(name) for name in wanted.users},
+        free_space=_free_space(str(wanted.daemon.get("data-root") or "/var/lib/docker")),
+    )
+
+
+def service_manager() -> str:
+    """``systemd`` or ``sysv`` where that is what runs services, else ``none``."""
+    if os.path.isdir("/run/systemd/system"):
+        return "systemd"
+    # The first process of WSL is called init as well, and init scripts work there.
+    is_init = (read("/proc/1/comm") or "").strip() == "init"
+    return "sysv" if is_init and os.path.exists("/etc/init.d") else "none"
+
+
+def running() -> _setup.Running | None:
+    """The engine that the modules would use on this host, if it answers."""
+    address = find({}).url
+    if not address.startswith("unix://"):
+        return _setup.Running(address)
+    path = address[len("unix://") :]
+    try:
+        about = ask(path, "/info")
+    except PermissionError as error:
+        raise EngineError(
+            f"No permission to use the engine at {path}: become root, or add the remote user to the group docker."
+        ) from error
+    except (OSError, http.client.HTTPException):
+        return None
+    pid = pid_of(PID_FILE, "dockerd") if os.path.realpath(path) == os.path.realpath(DEFAULT_SOCKET) else 0
+    return _setup.Running(
+        address=address,
+        version=about.get("ServerVersion", ""),
+        pid=pid,
+        keeper=_keeper(pid),
+        data_root=about.get("DockerRootDir", ""),
+        live_restore=about.get("LiveRestoreEnabled", False),
+        swarm=about.get("Swarm", {}).get("LocalNodeState", "inactive") != "inactive",
+        containers=about.get("Containers", 0),
+        containers_running=about.get("ContainersRunning", 0),
+    )
+
+
+def ask(path: str, url: str, timeout: float = 30) -> Mapping[str, Any]:
+    """An engine's answer to GET ``url`` at a socket, without the SDK, which a bare host does not have."""
+    with contextlib.closing(_Line(path, timeout)) as line:
+        line.request("GET", url)
+        answer = line.getresponse()
+        body = answer.read()
+    if answer.status != 200:
+        raise http.client.HTTPException(body.decode(errors="replace"))
+    return json.loads(body)
+
+
+def first_line(path: str, url: str) -> bytes:
+    """The first line of an engine's answer that may go on; empty if it ends without one."""
+    with contextlib.closing(_Line(path, 30)) as line:
+        line.request("GET", url)
+        return line.getresponse().readline()
+
+
+def pid_of(pid_file: str, command: str) -> int:
+    """The process that a pid file names, if it is alive and such a command; else 0."""
+    pid = (read(pid_file) or "").strip()
+    return int(pid) if pid.isdigit() and (read(f"/proc/{pid}/comm") or "").strip() == command else 0
+
+
+def read(path: str) -> str | None:
+    """A file's text; None where there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
+        return None
+    except PermissionError:
+        # Only root's own files: a plan that would change anything asks for root first.
+        return None
+
+
+def run(command: list[str]) -> tuple[int, str]:
+    """A command's exit status and output, in the C locale."""
+    environment = {**os.environ, "LC_ALL": "C", "PATH": PATH}
+    done = subprocess.run(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    return done.returncode, done.stdout.decode(errors="replace").strip()
+
+
+class _Line(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def _keeper(pid: int) -> str:
+    """Who looks after the dockerd with this process id; 0 stands for one that is not in sight."""
+    if not pid:
+        return "elsewhere"
+    if "docker.service" in (read(f"/proc/{pid}/cgroup") or "") or pid_of(SYSV_PID_FILE, "dockerd") == pid:
+        return "service"
+    return "us" if MARK in (read(f"/proc/{pid}/environ") or "").split("\0") else "hand"
+
+
+def _installed(family: str) -> tuple[dict[str, str], frozenset[str]]:
+    """Versions of the known packages that are installed, and which of them are held."""
+    if family == "redhat":
+        form = "%{NAME} %{VERSION}-%{RELEASE} installed install\\n"
+        lines = run(["rpm", "-q", "--qf", form, *_packages.KNOWN])[1].splitlines()
+        locks = (read("/etc/dnf/plugins/versionlock.list") or "") + (read("/etc/dnf/versionlock.toml") or "")
+        locked = [name for name in _packages.VERSIONED if name in locks]
+    elif family == "debian":
+        form = "${Package} ${Version} ${db:Status-Status} ${db:Status-Want}\\n"
+        lines = run(["dpkg-query", "-W", "-f", form, *_packages.KNOWN])[1].splitlines()
+        locked = [line.split()[0] for line in lines if line.endswith(" hold")]
+    else:
+        return {}, frozenset()
+    parts = [line.split() for line in lines if " installed " in line]
+    return {part[0]: part[1] for part in parts if len(part) == 4}, frozenset(locked)
+
+
+def _has_sdk() -> bool:
+    """Whether this Python, or another that the modules know, has an SDK that works."""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        if _packages.fits(importlib.metadata.version("docker"), importlib.metadata.version("requests")):
+            return True
+    others = (python for python in SDK_PYTHONS if os.path.exists(python) and python != sys.executable)
+    answers = (run([python, "-c", SDK_VERSIONS]) for python in others)
+    return any(status == 0 and _packages.fits(*text.split()) for status, text in answers)
+
+
+def _is_member(name: str) -> bool | None:
+    """Whether an account is in the group docker; None where there is no such account."""
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return None
+    try:
+        return name in grp.getgrnam("docker").gr_mem
+    except KeyError:
+        return False
+
+
+def _free_space(path: str) -> int:
+    while not os.path.exists(path):
+        path = os.path.dirname(path)
+    return shutil.disk_usage(path).free

@@ -1,0 +1,170 @@
+"""A real engine, the base image, labs that are gone after their test, and a client for their servers."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import urllib.request
+import uuid
+from pathlib import Path
+
+import docker
+import pytest
+import websocket
+
+ROOT = Path(__file__).parent.parent.parent
+BASE = os.environ.get("MYJUPYTER_TEST_BASE", "myjupyter-base:latest")
+BASE_PLAY = [{"hosts": "localhost", "gather_facts": False, "roles": [{"role": "myjupyter.fleet.jupyter_base"}]}]
+
+
+@pytest.fixture(scope="session")
+def engine():
+    return docker.APIClient(version="auto")
+
+
+@pytest.fixture(scope="session")
+def playbook():
+    """Run ansible-playbook in the checkout; the finished process."""
+
+    def run(*arguments, check=True, **env):
+        done = subprocess.run(
+            [Path(sys.executable).parent / "ansible-playbook", *map(str, arguments)],
+            cwd=ROOT,
+            env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", **env},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def base(engine, playbook, tmp_path_factory):
+    """The name of the base image, made as a user's run would make it where it is missing."""
+    if not engine.images(BASE):
+        play = tmp_path_factory.mktemp("base") / "base.yml"
+        play.write_text(json.dumps(BASE_PLAY))
+        playbook(play)
+    return BASE
+
+
+@pytest.fixture(scope="session")
+def other_image(engine, base):
+    """The base with one more layer: what an upgrade looks like."""
+    name = f"myjupyter-test-{secrets.token_hex(4)}"
+    container = engine.create_container(base, ["touch", "/tmp/newer"], entrypoint=[])["Id"]
+    engine.start(container)
+    engine.wait(container)
+    engine.commit(container, name, changes=['ENTRYPOINT ["tini","-g","--","start.sh"]', 'CMD ["start-notebook.py"]'])
+    engine.remove_container(container)
+    yield name
+    engine.remove_image(name, force=True)
+
+
+class Host:
+    """The labs of one test: names of their own, a work root and a state directory of their own."""
+
+    def __init__(self, engine, run_module, path, image):
+        self.engine, self._run, self.path, self.image = engine, run_module, path, image
+        self.prefix = f"t{secrets.token_hex(3)}"
+        self.first_port = 20000 + secrets.randbelow(20000)
+
+    def name(self, short="a"):
+        return f"{self.prefix}-{short}"
+
+    def lab(self, short="a", **options):
+        return {"name": self.name(short), "image": self.image, **options}
+
+    def labs(self, *labs, check=False, **options):
+        return self._run(
+            "labs",
+            check=check,
+            labs=list(labs),
+            work_root=str(self.path / "work"),
+            state_dir=str(self.path / "state"),
+            **{"first_port": self.first_port, **options},
+        )
+
+    def info(self, **options):
+        return self._run("labs_info", state_dir=str(self.path / "state"), **options)
+
+    def token(self, short="a"):
+        return (self.path / "state" / "labs" / self.name(short) / "token").read_text()
+
+    def inspect(self, short="a"):
+        return self.engine.inspect_container(self.name(short))
+
+    def exists(self, short="a"):
+        return bool(self.engine.containers(all=True, filters={"name": f"^/{self.name(short)}$"}))
+
+    def server(self, short="a"):
+        binding = next(iter(self.inspect(short)["HostConfig"]["PortBindings"].values()))[0]
+        return Server(f"http://127.0.0.1:{binding['HostPort']}", self.token(short))
+
+    def clean(self):
+        for item in self.engine.containers(all=True, filters={"name": self.prefix}):
+            self.engine.remove_container(item["Id"], force=True, v=True)
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+class Server:
+    """A Jupyter Server, spoken to as a browser does."""
+
+    def __init__(self, address, token, base_url="/"):
+        self.address, self.token, self.base_url = address, token, base_url
+
+    def ask(self, path, method="GET", body=None):
+        request = urllib.request.Request(
+            f"{self.address}{self.base_url}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"token {self.token}"},
+        )
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.loads(answer.read() or "null")
+
+    def start_kernel(self):
+        return self.ask("api/kernels", "POST", {"name": "python3"})["id"]
+
+    def execute(self, kernel, code, wait=True):
+        """Run code in a kernel; what it printed. Without ``wait``, return as soon as it is busy."""
+        address = self.address.replace("http", "ws", 1)
+        channel = websocket.create_connection(
+            f"{address}{self.base_url}api/kernels/{kernel}/channels",
+            header=[f"Authorization: token {self.token}"],
+            timeout=60,
+        )
+        message = uuid.uuid4().hex
+        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False}
+        header = {"msg_id": message, "msg_type": "execute_request", "username": "t", "session": message, "version": "5.3"}
+        channel.send(
+            json.dumps({"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"})
+        )
+        printed = ""
+        while True:
+            answer = json.loads(channel.recv())
+            if answer["parent_header"].get("msg_id") != message:
+                continue
+            if answer["msg_type"] == "stream":
+                printed += answer["content"]["text"]
+            if answer["msg_type"] == "error":
+                raise AssertionError("\n".join(answer["content"]["traceback"]))
+            state = answer["content"].get("execution_state")
+            if state == "idle" or (not wait and state == "busy"):
+                channel.close()
+                return printed
+
+
+@pytest.fixture
+def host(engine, run_module, tmp_path, base):
+    tmp_path.chmod(0o755)
+    labs = Host(engine, run_module, tmp_path, base)
+    yield labs
+    labs.clean()

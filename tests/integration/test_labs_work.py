@@ -1,0 +1,160 @@
+"""No running kernel killed, no work lost, and the old lab back when the new one does not serve."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+import pytest
+
+from tests.conftest import ModuleFailed
+
+CLOSES = """
+import atexit, time
+def leave():
+    time.sleep(1)
+    open('/home/jovyan/work/closed.txt', 'w').write('kernel closed in order')
+atexit.register(leave)
+"""
+
+
+def busy_kernel(server):
+    kernel = server.start_kernel()
+    server.execute(kernel, "import time; time.sleep(120)", wait=False)
+    return kernel
+
+
+def test_stop_lets_kernels_close(host):
+    host.labs(host.lab())
+    server = host.server()
+    server.execute(server.start_kernel(), CLOSES)
+    host.labs(host.lab(state="stopped"))
+    assert (host.path / "work" / host.name() / "closed.txt").read_text() == "kernel closed in order"
+    assert host.inspect()["State"]["ExitCode"] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "action"),
+    [({"env": {"A": "b"}}, "replace"), ({"state": "stopped"}, "stop"), ({"state": "restarted"}, "restart"),
+     ({"state": "absent"}, "remove"), ({"memory": "1g"}, "update")],
+    ids=["replace", "stop", "restart", "remove", "less-memory"],
+)  # fmt: skip
+def test_busy_lab_is_left_alone_until_it_is_idle(host, change, action):
+    declared = {"memory": "2g"} if "memory" in change else {}
+    host.labs(host.lab(**declared))
+    server, before = host.server(), host.inspect()
+    kernel = busy_kernel(server)
+    wanted = host.lab(**{**declared, **change})
+    for check in (True, False):
+        put_off = host.labs(wanted, check=check)
+        assert not put_off["changed"] and put_off["steps"] == []
+        assert put_off["deferred"][0]["steps"] == [action]
+        assert "executing" in put_off["deferred"][0]["reason"]
+    assert host.inspect()["State"]["StartedAt"] == before["State"]["StartedAt"]
+    assert server.ask(f"api/kernels/{kernel}")["execution_state"] == "busy"
+    server.ask(f"api/kernels/{kernel}", "DELETE")
+    assert [step["action"] for step in host.labs(wanted)["steps"]] == [action]
+
+
+def test_force_ends_a_busy_lab(host):
+    host.labs(host.lab())
+    busy_kernel(host.server())
+    assert host.labs(host.lab(env={"A": "b"}), when_busy="force", stop_timeout=5)["steps"][0]["action"] == "replace"
+
+
+def test_more_memory_is_given_to_a_busy_lab_at_once(host):
+    host.labs(host.lab(memory="512m"))
+    kernel = busy_kernel(host.server())
+    assert host.labs(host.lab(memory="1g"))["steps"][0]["action"] == "update"
+    assert host.server().ask(f"api/kernels/{kernel}")["execution_state"] == "busy"
+
+
+def test_a_lab_that_cannot_be_asked_counts_as_busy(host):
+    host.labs(host.lab())
+    server_pid = host.inspect()["State"]["Pid"]
+    host.engine.pause(host.name())
+    put_off = host.labs(host.lab(env={"A": "b"}))
+    assert "cannot" not in put_off["deferred"][0]["reason"] and "does not answer" in put_off["deferred"][0]["reason"]
+    assert host.inspect()["State"]["Pid"] == server_pid
+
+
+def test_asking_does_not_reset_the_idle_clock(host):
+    host.labs(host.lab())
+    server = host.server()
+    server.execute(server.start_kernel(), "pass")
+    time.sleep(1)
+    before = server.ask("api/status?no_track_activity=1")["last_activity"]
+    host.labs(host.lab(state="restarted"), check=True)
+    host.info()
+    assert server.ask("api/status?no_track_activity=1")["last_activity"] == before
+
+
+def test_the_old_lab_is_back_when_the_new_one_does_not_come_up(host):
+    host.labs(host.lab())
+    token, before = host.token(), host.inspect()["Id"]
+    with pytest.raises(ModuleFailed, match="back on what it ran on before") as failure:
+        host.labs(host.lab(env={"NOTEBOOK_ARGS": "--no-such-option=1", "DOCKER_STACKS_JUPYTER_CMD": "nonsense"}))
+    assert failure.value.result["log"]
+    assert host.inspect()["Id"] == before
+    assert host.token() == token
+    host.labs(host.lab())
+    assert host.server().ask("api/status")
+    assert len(host.engine.containers(all=True, filters={"name": host.prefix})) == 1
+
+
+def test_the_old_lab_is_back_when_the_new_one_cannot_start(host):
+    host.labs(host.lab())
+    before = host.inspect()["Id"]
+    with pytest.raises(ModuleFailed, match="GPU|gpu|device"):
+        host.labs(host.lab(gpus="all"))
+    assert host.inspect()["Id"] == before
+    assert host.inspect()["State"]["Running"]
+    assert not host.labs(host.lab())["changed"]
+
+
+def test_a_new_lab_that_does_not_come_up_tells_why(host):
+    with pytest.raises(ModuleFailed, match="instead of serving|did not answer") as failure:
+        host.labs(host.lab(env={"DOCKER_STACKS_JUPYTER_CMD": "nonsense"}))
+    assert "nonsense" in " ".join(failure.value.result["log"])
+
+
+def test_a_slow_lab_is_given_up_on_in_time(host):
+    with pytest.raises(ModuleFailed, match="within 1 s.*wait_timeout") as failure:
+        host.labs(host.lab(cpus=0.05), wait_timeout=1)
+    assert "log" in failure.value.result
+    assert host.labs(host.lab(cpus=2))["steps"][0]["action"] == "update"
+
+
+def test_one_failure_does_not_hold_up_the_others(host):
+    with pytest.raises(ModuleFailed):
+        host.labs(host.lab("bad", env={"DOCKER_STACKS_JUPYTER_CMD": "nonsense"}), host.lab("good"))
+    assert host.server("good").ask("api/status")
+
+
+@pytest.mark.parametrize("left", ["put aside", "renamed", "made"])
+def test_an_interrupted_replacement_is_finished(host, left):
+    """What a run leaves that is cut off between two steps."""
+    host.labs(host.lab())
+    name, engine = host.name(), host.engine
+    if left == "put aside":
+        engine.stop(name)
+        engine.rename(name, f"{name}.previous")
+        expected = ["put back", "start"]
+    else:
+        host.labs(host.lab("other", env={"A": "b"}))
+        config = engine.inspect_container(host.name("other"))["Config"]
+        labels = {key: value.replace(host.name("other"), name) for key, value in config["Labels"].items()}
+        suffix = "next" if left == "made" else "previous"
+        engine.create_container(host.image, name=f"{name}.{suffix}", labels=labels)
+        expected = ["clear away"]
+    assert [step["action"] for step in host.labs(host.lab(), check=True)["steps"]] == expected
+    assert [step["action"] for step in host.labs(host.lab())["steps"]] == expected
+    assert not host.labs(host.lab())["changed"]
+    assert host.server().ask("api/status")
+    assert len(engine.containers(all=True, filters={"name": f"^/{name}"})) == 1
+
+
+def test_nobody_else_listens_on_the_port_meanwhile(host):
+    done = host.labs(host.lab())
+    with socket.socket() as probe, pytest.raises(OSError, match="in use"):
+        probe.bind(("127.0.0.1", done["labs"][0]["port"]))
