@@ -178,7 +178,7 @@ def _file_diff(path: str, before: str | None, after: str) -> dict[str, str]:
 def _whose(wanted: Wanted, found: Found) -> tuple[bool, str]:
     """Whether the engine is this role's to install and configure, and the sentence that says why."""
     running, packaged = found.engine, next((name for name in _packages.ENGINES if name in found.packages), "")
-    about = f"Engine {running.version} at {running.address}" if running else "no engine answers"
+    about = f"Engine {running.version} at {running.address}" if running else "No engine answers"
     if wanted.manage == "never":
         if not running:
             raise EngineError("manage: 'never', but no engine answers on this host: start one, or let manage be auto.")

@@ -46,10 +46,12 @@ BOOT = {
     "none": ["/bin/sh", "-c", "mkdir -p /run/sshd && exec /usr/sbin/sshd -D"],
 }
 # All but what lets a container change the kernel itself; a machine need not have more to give.
-CAPABILITIES = """
-    AUDIT_CONTROL AUDIT_WRITE BLOCK_SUSPEND CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID IPC_LOCK IPC_OWNER KILL
-    LEASE LINUX_IMMUTABLE MKNOD NET_ADMIN NET_BIND_SERVICE NET_BROADCAST NET_RAW SETFCAP SETGID SETPCAP SETUID
-    SYS_ADMIN SYS_BOOT SYS_CHROOT SYS_NICE SYS_PTRACE SYS_TIME SYS_TTY_CONFIG SYSLOG WAKE_ALARM""".split()
+CAPABILITIES = (
+    ("AUDIT_CONTROL", "AUDIT_WRITE", "BLOCK_SUSPEND", "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID")
+    + ("IPC_LOCK", "IPC_OWNER", "KILL", "LEASE", "LINUX_IMMUTABLE", "MKNOD", "NET_ADMIN", "NET_BIND_SERVICE")
+    + ("NET_BROADCAST", "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_ADMIN", "SYS_BOOT", "SYS_CHROOT")
+    + ("SYS_NICE", "SYS_PTRACE", "SYS_TIME", "SYS_TTY_CONFIG", "SYSLOG", "WAKE_ALARM")
+)
 BOOT_SECONDS = 60
 
 
@@ -102,8 +104,9 @@ def down(directory: Path) -> None:
         if found:
             _docker("rm", "--force", "--volumes", *found)
         for master in (directory / "cp").glob("*"):
-            subprocess.run(["ssh", "-O", "exit", "-o", f"ControlPath={master}", "gone"], check=False,
-                           capture_output=True)
+            subprocess.run(
+                ["ssh", "-O", "exit", "-o", f"ControlPath={master}", "gone"], check=False, capture_output=True
+            )
     shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -143,8 +146,17 @@ def _bare(release: str, packages: str) -> str:
     with tempfile.TemporaryDirectory() as scratch:
         root, sources = f"{scratch}/root.tar", Path(scratch, "apt.sources")
         sources.write_text(_sources(release))
-        _run(["mmdebstrap", "--quiet", "--variant=minbase", f"--include={packages.replace(' ', ',')}",
-              CODENAMES[release], root, str(sources)])
+        _run(
+            [
+                "mmdebstrap",
+                "--quiet",
+                "--variant=minbase",
+                f"--include={packages.replace(' ', ',')}",
+                CODENAMES[release],
+                root,
+                str(sources),
+            ]
+        )
         _docker("import", root, tag)
     return tag
 
@@ -155,18 +167,19 @@ def _start(fleet: str, host: Host, public_key: str) -> str:
     flags = ["--init"] if host.init == "none" else []
     if host.init == "systemd" and not Path("/sys/fs/cgroup/cgroup.controllers").exists():
         # systemd 257 refuses the first version of control groups unless told twice.
-        flags += ["--env", "SYSTEMD_PROC_CMDLINE=systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]
+        flags += [
+            "--env",
+            "SYSTEMD_PROC_CMDLINE=systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1",
+        ]
     _docker(
         "run", "--detach", "--name", name, "--hostname", host.name, "--label", f"{FLEET_LABEL}={fleet}",
         *(f"--cap-add={capability}" for capability in CAPABILITIES),
-        "--security-opt=seccomp=unconfined", "--security-opt=systempaths=unconfined", "--security-opt=apparmor=unconfined",
+        *(f"--security-opt={rule}=unconfined" for rule in ("seccomp", "systempaths", "apparmor")),
         "--device-cgroup-rule=a *:* rwm", "--cgroupns=host", "--volume=/sys/fs/cgroup:/sys/fs/cgroup:rw",
         "--tmpfs=/run", "--tmpfs=/run/lock", "--volume=/var/lib/docker", "--env=container=docker",
         *flags, make_image(host.release, host.init), *BOOT[host.init],
     )  # fmt: skip
-    _docker("exec", "--interactive", name, "sh", "-c",
-            "cat > /home/admin/.ssh/authorized_keys",
-            text=public_key)
+    _docker("exec", "--interactive", name, "sh", "-c", "cat > /home/admin/.ssh/authorized_keys", text=public_key)
     address = _docker("inspect", "--format", "{{.NetworkSettings.IPAddress}}", name).strip()
     _wait_for_ssh(name, address)
     return address
@@ -239,7 +252,9 @@ def _sources(release: str) -> str:
     found = []
     if codename:
         shape = "$(CREATED_BY) $(REPO_URI) $(RELEASE) $(COMPONENT)"
-        lines = subprocess.run(["apt-get", "indextargets", "--format", shape], capture_output=True, text=True, check=True)
+        lines = subprocess.run(
+            ["apt-get", "indextargets", "--format", shape], capture_output=True, text=True, check=True
+        )
         found = [line.split()[1:] for line in lines.stdout.splitlines() if line.startswith("Packages ")]
         found = [part for part in found if re.search(r"/debian(-security)?/?$", part[0]) and codename in part[1]]
     found = found or [

@@ -4,6 +4,7 @@ set -eu
 export DEBIAN_FRONTEND=noninteractive
 rm -f /etc/apt/apt.conf.d/docker-clean
 printf 'APT::Install-Recommends "false";\n' > /etc/apt/apt.conf.d/90-few-packages
+find /etc/apt/sources.list.d -type f ! -name debian.sources -delete
 apt-get -qq update
 apt-get -qq install --yes $1 > /dev/null
 update-ca-certificates > /dev/null 2>&1
