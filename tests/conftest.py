@@ -44,3 +44,9 @@ def run_module(name, *, check=False, diff=True, **options):
 @pytest.fixture(name="run_module", scope="session")
 def run_module_fixture():
     return run_module
+
+
+def pytest_collection_modifyitems(items):
+    """With two workers, one takes the gates and the other what shares the engine; `-n 0` is all in a row."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("gates" if item.path.stem == "test_gates" else "engine"))
