@@ -51,6 +51,7 @@ def _parse(raw: Mapping[str, Any], work_root: str) -> Lab:
         port=_port(at, raw.get("port")),
         bind_address=_ip(at, raw.get("bind_address") or "127.0.0.1"),
         work_dir=_work_dir(at, raw, name, work_root),
+        work_from=_absolute(at, "work_from", raw.get("work_from")),
         owner=_owner(at, raw.get("owner")),
         token=_token(at, raw),
         token_file=_absolute(at, "token_file", raw.get("token_file")),

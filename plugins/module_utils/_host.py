@@ -10,8 +10,10 @@ import json
 import os
 import pwd
 import secrets
+import shutil
 import socket
 import stat
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,6 +158,8 @@ def check_paths(lab: Lab, work_root: str) -> None:
             raise InvalidInput(f"labs[{lab.name}].mounts", mount["source"], "does not exist on this host.")
     if not lab.work_dir:
         return
+    if lab.work_from and not os.path.isdir(lab.work_from):
+        raise InvalidInput(f"labs[{lab.name}].work_from", lab.work_from, "is no directory of this host.")
     option, path = f"labs[{lab.name}].work_dir", lab.work_dir
     inside = path.startswith(work_root.rstrip("/") + "/")
     root = os.path.realpath(work_root if inside else os.path.dirname(path))
@@ -173,7 +177,8 @@ def work_dir_step(lab: Lab) -> Step | None:
     if not lab.work_dir or lab.state == "absent":
         return None
     if not os.path.isdir(lab.work_dir):
-        return Step("make work directory", f"{lab.work_dir} is not there yet")
+        source = f", it will be a copy of {lab.work_from}" if lab.work_from else ""
+        return Step("make work directory", f"{lab.work_dir} is not there yet{source}")
     about = os.stat(lab.work_dir)
     if (about.st_uid, about.st_gid) != lab.ids:
         return Step("own work directory", f"{lab.work_dir} is owned by {about.st_uid}:{about.st_gid}, not {lab.owner}")
@@ -181,21 +186,41 @@ def work_dir_step(lab: Lab) -> Step | None:
 
 
 def make_work_dir(lab: Lab) -> None:
-    """Make it, its missing parents as root's and itself as the owner's, so that Docker does not make it as root's."""
+    """Make it, its missing parents as root's and itself as the owner's, so that Docker does not make it as root's.
+
+    A copy appears under its name only when it is complete. Raises LabError.
+    """
+    part = f"{lab.work_dir}.part"
     try:
-        os.makedirs(lab.work_dir, mode=0o755)
-        os.chmod(lab.work_dir, 0o750 if lab.ids[1] != 100 else 0o755)
-        os.chown(lab.work_dir, *lab.ids)
-    except OSError as error:
-        raise LabError(f"{lab.name}: could not make {lab.work_dir}: {error.strerror}.") from error
+        os.makedirs(os.path.dirname(lab.work_dir), mode=0o755, exist_ok=True)
+        if lab.work_from:
+            shutil.rmtree(part, ignore_errors=True)
+            subprocess.run(
+                ["cp", "--archive", "--reflink=auto", "--", lab.work_from, part],
+                check=True,
+                capture_output=True,
+                text=True,
+            )
+        else:
+            os.mkdir(part, 0o755)
+        own_tree(part, lab.ids)
+        os.rename(part, lab.work_dir)
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error.stderr.strip()
+        raise LabError(f"{lab.name}: could not make {lab.work_dir}: {reason}.") from error
 
 
 def own_work_dir(lab: Lab) -> None:
     """Give to the owner what is not yet the owner's; links are changed themselves, never followed."""
-    for path in _tree(lab.work_dir):
+    own_tree(lab.work_dir, lab.ids)
+
+
+def own_tree(top: str, ids: tuple[int, int]) -> None:
+    """Give all below ``top`` to (UID, GID), where it is not theirs yet."""
+    for path in _tree(top):
         about = os.lstat(path)
-        if (about.st_uid, about.st_gid) != lab.ids:
-            os.lchown(path, *lab.ids)
+        if (about.st_uid, about.st_gid) != ids:
+            os.lchown(path, *ids)
 
 
 def owner_of(path: str) -> str | None:

@@ -15,7 +15,7 @@ LAB_LABEL = "fleet.myjupyter.lab"
 SPEC_LABEL = "fleet.myjupyter.spec"
 
 # Left out of the label: how to get there, not what is there.
-NOT_IN_SPEC = ("state", "token", "token_file")
+NOT_IN_SPEC = ("state", "token", "token_file", "work_from")
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Lab:
     port: int = 0
     bind_address: str = "127.0.0.1"
     work_dir: str = ""
+    work_from: str = ""
     owner: str = ""
     token: str = field(default="", repr=False)
     token_file: str = ""

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from . import _containers, _host, _jupyter
+from . import _containers, _host, _jupyter, _rescue
 from ._container import Found
 from ._engine import Engine
 from ._errors import FleetError, InvalidInput, LabError
@@ -37,6 +37,7 @@ def make_so(engine: Engine, declared: list[Lab], options: Options, check: bool) 
     Raises InvalidInput before anything is touched, LabError when labs could not be brought there.
     """
     plans = _plans(engine, declared, options, check)
+    plans = _side_by_side(lambda plan: _rescue.planned(engine, plan), plans, options.at_once)
     plans = _put_off(plans, options)
     failures = [] if check else _carry_out(engine, plans, options)
     if not check:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from . import _containers, _host, _jupyter
+from . import _containers, _host, _jupyter, _rescue
 from ._container import Found
 from ._engine import Engine
 from ._errors import FleetError, LabError
@@ -59,6 +59,9 @@ class Run:
 
     def _own_work_directory(self) -> None:
         _host.own_work_dir(self.lab)
+
+    def _rescue(self) -> None:
+        _rescue.carry(self.engine, self._old, self.options.state_dir)
 
     def _put_back(self) -> None:
         _containers.rename(self.engine, self.container, self.lab.name)

@@ -56,6 +56,9 @@ options:
           - Directory of the host that is C(/home/jovyan/work) in the lab. Made, with its owner, where it is missing.
           - A relative path is below O(work_root); without one the lab's name is taken.
         type: str
+      work_from:
+        description: Directory of the host that a work directory is a copy of when it is made. Never copied again.
+        type: str
       owner:
         description:
           - Who owns the work directory and runs the lab, as C(UID:GID), C(UID) or the name of a user of the host.
@@ -290,6 +293,7 @@ LAB = {
     "port": {"type": "str", "default": "auto"},
     "bind_address": {"type": "str", "default": "127.0.0.1"},
     "work_dir": {"type": "str"},
+    "work_from": {"type": "str"},
     "owner": {"type": "str"},
     "token": {"type": "str", "no_log": True},
     "token_file": {"type": "path", "no_log": False},

@@ -85,10 +85,16 @@ labs:
         connections: {description: How many clients are connected., type: int}
         notebook: {description: Path of its notebook in the work directory., type: str}
     terminals: {description: How many terminals are open., type: int}
-    memory: {description: "Bytes C(used), null where the engine cannot tell, and C(allowed), 0 for no limit.", type: dict}
-    cpu: {description: "Processors C(used), null where the engine cannot tell, and C(allowed), 0 for no limit.", type: dict}
+    memory:
+      description: Bytes C(used), null where the engine cannot tell, and C(allowed), 0 for no limit.
+      type: dict
+    cpu:
+      description: Processors C(used), null where the engine cannot tell, and C(allowed), 0 for no limit.
+      type: dict
     work_dir: {description: "C(path), C(owner) and C(size) in bytes of the work directory.", type: dict}
-    drift: {description: "Option to C(declared) and C(found), for all that is not as it was last declared.", type: dict}
+    drift:
+      description: Option to C(declared) and C(found), for all that is not as it was last declared.
+      type: dict
 """
 
 from ansible_collections.myjupyter.fleet.plugins.module_utils import _module

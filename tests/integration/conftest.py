@@ -143,7 +143,13 @@ class Server:
         )
         message = uuid.uuid4().hex
         content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False}
-        header = {"msg_id": message, "msg_type": "execute_request", "username": "t", "session": message, "version": "5.3"}
+        header = {
+            "msg_id": message,
+            "msg_type": "execute_request",
+            "username": "t",
+            "session": message,
+            "version": "5.3",
+        }
         channel.send(
             json.dumps({"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"})
         )

@@ -59,7 +59,13 @@ LIVE = [
     ("memory", "256m", "512m", lambda about: about["HostConfig"]["Memory"], 512 * 1024**2),
     ("cpus", 0.5, 1.5, lambda about: about["HostConfig"]["CpuQuota"], 150_000),
     ("pids_limit", 200, 300, lambda about: about["HostConfig"]["PidsLimit"], 300),
-    ("restart_policy", "unless-stopped", "always", lambda about: about["HostConfig"]["RestartPolicy"]["Name"], "always"),
+    (
+        "restart_policy",
+        "unless-stopped",
+        "always",
+        lambda about: about["HostConfig"]["RestartPolicy"]["Name"],
+        "always",
+    ),
 ]
 
 

@@ -15,14 +15,19 @@ HOST_CONFIG = [
     ("pids_limit", 150, lambda about: about["HostConfig"]["PidsLimit"] == 150),
     ("restart_policy", "on-failure", lambda about: about["HostConfig"]["RestartPolicy"]["Name"] == "on-failure"),
     ("labels", {"course": "ml1"}, lambda about: about["Config"]["Labels"]["course"] == "ml1"),
-    ("env", {"COLOUR": "red", "DEBUG": True}, lambda about: {"COLOUR=red", "DEBUG=true"} <= set(about["Config"]["Env"])),
+    (
+        "env",
+        {"COLOUR": "red", "DEBUG": True},
+        lambda about: {"COLOUR=red", "DEBUG=true"} <= set(about["Config"]["Env"]),
+    ),
     ("bind_address", "127.0.0.5", lambda about: bound(about)["HostIp"] == "127.0.0.5"),
     ("healthcheck", {"disable": True}, lambda about: about["Config"]["Healthcheck"]["Test"] == ["NONE"]),
     (
         "healthcheck",
         {"interval": 7, "timeout": 3, "retries": 2, "start_period": 5},
-        lambda about: about["Config"]["Healthcheck"]["Interval"] == 7 * 10**9
-        and about["Config"]["Healthcheck"]["Retries"] == 2,
+        lambda about: (
+            about["Config"]["Healthcheck"]["Interval"] == 7 * 10**9 and about["Config"]["Healthcheck"]["Retries"] == 2
+        ),
     ),
 ]
 
@@ -41,9 +46,8 @@ def test_in_the_container(host, option, value, holds):
 
 def test_gpus_are_asked_of_the_engine(host):
     """No GPU is here: the request is seen in a container that is not started."""
-    for number, (gpus, count, ids) in enumerate(
-        [("all", -1, None), (2, 2, None), (["GPU-8932f937-d72c-4106-c12f-20bd9faed9f6"], 0, ["GPU-8932f937-d72c-4106-c12f-20bd9faed9f6"])]
-    ):  # fmt: skip
+    uuids = ["GPU-8932f937-d72c-4106-c12f-20bd9faed9f6"]
+    for number, (gpus, count, ids) in enumerate([("all", -1, None), (2, 2, None), (uuids, 0, uuids)]):
         lab = host.lab(f"g{number}", gpus=gpus, state="stopped")
         host.labs(lab)
         request = host.inspect(f"g{number}")["HostConfig"]["DeviceRequests"][0]

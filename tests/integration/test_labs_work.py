@@ -56,6 +56,38 @@ def test_busy_lab_is_left_alone_until_it_is_idle(host, change, action):
     assert [step["action"] for step in host.labs(wanted)["steps"]] == [action]
 
 
+@pytest.mark.parametrize("change", [{"env": {"A": "b"}}, {"state": "absent"}], ids=["replace", "remove"])
+def test_files_saved_beside_the_work_directory_are_brought_over(host, change):
+    host.labs(host.lab())
+    server = host.server()
+    server.execute(
+        server.start_kernel(),
+        "import os; os.makedirs('/home/jovyan/deep'); open('/home/jovyan/deep/model.bin', 'w').write('weights');"
+        "open('/home/jovyan/stray.txt', 'w').write('stray'); open('/home/jovyan/.hidden', 'w').write('no work')",
+    )
+    done = host.labs(host.lab(**change))
+    assert [step["action"] for step in done["steps"]][0] == "rescue"
+    assert done["steps"][0]["reason"].startswith("deep, stray.txt would go with the container")
+    work = host.path / "work" / host.name()
+    (rescued,) = work.glob("rescued-*")
+    assert sorted(path.name for path in rescued.rglob("*")) == ["deep", "model.bin", "stray.txt"]
+    assert (rescued / "deep" / "model.bin").read_text() == "weights"
+    assert {path.stat().st_uid for path in (rescued, *rescued.rglob("*"))} == {1000}
+
+
+def test_a_work_directory_made_as_a_copy(host):
+    source = host.path / "course"
+    source.mkdir()
+    (source / "lesson.ipynb").write_text("{}")
+    lab = host.lab(work_from=str(source))
+    host.labs(lab)
+    copy = host.path / "work" / host.name() / "lesson.ipynb"
+    assert copy.stat().st_uid == 1000
+    copy.write_text("mine")
+    host.labs({**lab, "env": {"A": "b"}})
+    assert (copy.read_text(), (source / "lesson.ipynb").read_text()) == ("mine", "{}")
+
+
 def test_force_ends_a_busy_lab(host):
     host.labs(host.lab())
     busy_kernel(host.server())

@@ -1,0 +1,77 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files that somebody saved beside the work directory: they would go with the container, so they are brought over."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import IO
+
+from ._container import Found, work_target
+from ._engine import Engine, translated
+from ._host import own_tree
+from ._plan import LabPlan, Step
+
+ENDS_CONTAINER = ("replace", "remove")
+DELETED = 2  # a kind of change, https://docs.docker.com/reference/api/engine/ (ContainerChanges)
+
+
+def planned(engine: Engine, plan: LabPlan) -> LabPlan:
+    """The plan, with a step that brings files over before the step that ends their container."""
+    if not plan.found or not plan.found.lab.work_dir:
+        return plan
+    for position, step in enumerate(plan.steps):
+        if step.action in ENDS_CONTAINER:
+            names = stray_files(engine, plan.found)
+            told = f"{', '.join(names)} would go with the container, and is copied to {plan.found.lab.work_dir}"
+            rescue = (Step("rescue", told),) if names else ()
+            return replace(plan, steps=(*plan.steps[:position], *rescue, *plan.steps[position:]))
+    return plan
+
+
+def stray_files(engine: Engine, found: Found) -> list[str]:
+    """What was saved in the home directory outside of work; hidden files are settings and caches, not work."""
+    with translated(f"compare the lab {found.lab.name} with its image"):
+        changes = engine.api.diff(found.container) or []
+    work = work_target(found.as_created)
+    home = os.path.dirname(work) + "/"
+    kept = [item["Path"] for item in changes if item["Kind"] != DELETED and item["Path"].startswith(home)]
+    names = {path[len(home) :].split("/")[0] for path in kept if path != work and not path.startswith(work + "/")}
+    return sorted(name for name in names if not name.startswith("."))
+
+
+def carry(engine: Engine, found: Found, state_dir: str) -> None:
+    """Copy the stray files to a new directory in the work directory, owned by who owns the lab."""
+    home = os.path.dirname(work_target(found.as_created))
+    os.makedirs(state_dir, mode=0o700, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=state_dir) as private:
+        for name in stray_files(engine, found):
+            with translated(f"copy {name} out of the lab {found.lab.name}"):
+                chunks, _about = engine.api.get_archive(found.container, f"{home}/{name}")
+                _unpack(chunks, private)
+        into = os.path.join(found.lab.work_dir, time.strftime("rescued-%Y%m%d-%H%M%S"))
+        shutil.copytree(private, into)
+        own_tree(into, found.lab.ids)
+
+
+def _unpack(chunks: Iterable[bytes], directory: str) -> None:
+    """Plain files and directories only: nothing else in a home directory is work."""
+    with tempfile.TemporaryFile(dir=directory) as archive:
+        archive.writelines(chunks)
+        archive.seek(0)
+        _extract(archive, directory)
+
+
+def _extract(archive: IO[bytes], directory: str) -> None:
+    with tarfile.open(fileobj=archive) as tar:
+        for member in tar:
+            inside = not member.name.startswith("/") and ".." not in member.name.split("/")
+            if inside and (member.isreg() or member.isdir()):
+                tar.extract(member, directory)

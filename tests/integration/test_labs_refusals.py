@@ -1,0 +1,116 @@
+"""Bad input: one clear sentence that names option and value, before anything on the host is touched."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from tests.conftest import ModuleFailed
+
+
+def refuse(host, sentence, *labs, **options):
+    for check in (True, False):
+        with pytest.raises(ModuleFailed, match=sentence):
+            host.labs(*labs, check=check, **options)
+    assert not host.engine.containers(all=True, filters={"name": f"{host.prefix}-a"})
+    assert not (host.path / "state").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"memory": "lots"}, r"memory: 'lots' should be a size"),
+        ({"name": "bad name"}, r"labs.name: 'bad name' is no name"),
+        ({"work_dir": "/"}, "not a directory for one person's work"),
+        ({"work_dir": "/home"}, "not a directory for one person's work"),
+        ({"work_dir": "/etc"}, "not a directory for one person's work"),
+        ({"image": "no-such-image"}, "image: 'no-such-image' is not on this host.*jupyter_image"),
+        ({"networks": ["no-such-net"]}, "networks: 'no-such-net' is not on this host.*docker network create"),
+        ({"owner": "nosuchuser"}, "owner: 'nosuchuser' is no user of this host"),
+        ({"token_file": "/no/such/file"}, "token_file: '/no/such/file' cannot be read"),
+        ({"work_from": "/no/such/dir"}, "work_from: '/no/such/dir' is no directory"),
+        ({"mounts": [{"source": "/no/such", "target": "/x"}]}, "mounts: '/no/such' does not exist"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_one_lab(host, options, sentence):
+    refuse(host, sentence, host.lab(**options))
+
+
+def test_image_of_an_unreachable_registry(host):
+    with pytest.raises(ModuleFailed, match=r"pull 127\.0\.0\.1:1/nobody/none.*jupyter_image"):
+        host.labs(host.lab(image="127.0.0.1:1/nobody/none"))
+    assert not host.exists()
+
+
+def test_port_of_a_process(host):
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        refuse(host, rf"port: {port} is taken by the process (python|pytest)\S* \(\d+\)", host.lab(port=port))
+
+
+def test_port_of_another_container(host):
+    stranger = host.engine.create_container(
+        host.image, ["sleep", "60"], name=host.name("stranger"), ports=[8888],
+        host_config=host.engine.create_host_config(port_bindings={8888: ("127.0.0.1", host.first_port)}),
+    )["Id"]  # fmt: skip
+    host.engine.start(stranger)
+    refuse(host, f"is taken by the container {host.name('stranger')}", host.lab(port=host.first_port))
+
+
+@pytest.mark.parametrize("option", ["name", "port", "work_dir"])
+def test_two_labs_with_the_same(host, option):
+    value = {"name": host.name("a"), "port": "10999", "work_dir": "same"}[option]
+    refuse(
+        host, f"labs.{option}.*is given to two labs", host.lab("a", **{option: value}), host.lab("b", **{option: value})
+    )
+
+
+def test_name_of_a_container_that_is_not_ours(host):
+    host.engine.create_container(host.image, name=host.name("stranger"))
+    with pytest.raises(ModuleFailed, match="no lab of ours"):
+        host.labs(host.lab("stranger"))
+
+
+def test_work_dir_that_is_a_file(host):
+    (host.path / "file").write_text("x")
+    refuse(host, "is not a directory", host.lab(work_dir=str(host.path / "file")))
+    assert (host.path / "file").read_text() == "x"
+
+
+def test_work_dir_that_leads_out_of_its_root(host):
+    (host.path / "work").mkdir()
+    (host.path / "work" / "sly").symlink_to("/var/lib/docker/volumes")
+    refuse(host, "leads out of .* to /var/lib/docker/volumes", host.lab(work_dir="sly"))
+
+
+def test_work_dir_of_root_with_things_in_it(host):
+    (host.path / "roots").mkdir()
+    (host.path / "roots" / "file").write_text("x")
+    refuse(host, "belongs to root and is not empty.*owner", host.lab(work_dir=str(host.path / "roots")))
+
+
+def test_empty_token_file(host):
+    (host.path / "secret").write_text("\n")
+    refuse(host, "token_file.*lets everybody in", host.lab(token_file=str(host.path / "secret")))
+
+
+@pytest.mark.parametrize(
+    ("docker_host", "sentence"),
+    [
+        ("unix:///no/such.sock", "No Docker Engine listens at /no/such.sock.*docker_engine"),
+        ("tcp://127.0.0.1:1", "Could not reach the engine at tcp://127.0.0.1:1"),
+    ],
+)
+def test_engine_that_is_not_there(host, docker_host, sentence):
+    with pytest.raises(ModuleFailed, match=sentence):
+        host.labs(host.lab(), docker_host=docker_host)
+
+
+def test_check_on_a_host_without_an_engine_tells_what_a_run_would_do(host):
+    foretold = host.labs(host.lab(), check=True, docker_host="unix:///no/such.sock")
+    assert [step["action"] for step in foretold["steps"]] == ["make work directory", "create", "start"]
+    assert "assumes an engine with nothing in it" in str(foretold["warnings"])

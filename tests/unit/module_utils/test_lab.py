@@ -1,0 +1,107 @@
+"""A lab, on a label and in the engine's own words."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from ansible_collections.myjupyter.fleet.plugins.module_utils import _container
+from ansible_collections.myjupyter.fleet.plugins.module_utils._lab import (
+    SPEC_LABEL,
+    Lab,
+    digest,
+    from_label,
+    image_digest,
+    to_label,
+)
+
+LAB = Lab(
+    name="ana", image="myjupyter", port=10001, work_dir="/srv/myjupyter/ana", owner="1000:100", token="secret-token",
+    token_digest="0123", image_digest="4567", memory=2**30, cpus=1.5, env={"A": "b"},
+)  # fmt: skip
+
+
+def test_label_and_back():
+    assert from_label(to_label(LAB)) == replace(LAB, token="")
+
+
+def test_label_holds_no_token():
+    assert "secret-token" not in to_label(LAB)
+    assert "secret-token" not in repr(LAB)
+
+
+def test_label_of_a_later_version_is_read():
+    label = json.dumps({**json.loads(to_label(LAB)), "later": 1})
+    assert from_label(label).name == "ana"
+
+
+def test_digest_is_short_and_steady():
+    assert digest("x") == digest("x") != digest("y")
+    assert len(digest("x")) == 16
+
+
+def test_image_digest_looks_at_layers_and_configuration():
+    image = {"Id": "1", "RootFS": {"Layers": ["a"]}, "Config": {"Env": ["A=b"]}}
+    assert image_digest(image) == image_digest({**image, "Id": "2"})
+    assert image_digest(image) != image_digest({**image, "RootFS": {"Layers": ["a", "b"]}})
+    assert image_digest(image) != image_digest({**image, "Config": {"Env": []}})
+
+
+def config(**changes):
+    return _container.container_config(replace(LAB, **changes), "/private/ana", 30)
+
+
+def test_container_of_a_lab():
+    body = config()
+    assert body["User"] == "1000:100"
+    assert body["HostConfig"]["PortBindings"] == {"8888/tcp": [{"HostIp": "127.0.0.1", "HostPort": "10001"}]}
+    assert {"A=b", "JUPYTER_TOKEN_FILE=/run/myjupyter/token"} <= set(body["Env"])
+    assert [(mount["Source"], mount["Target"], mount["ReadOnly"]) for mount in body["HostConfig"]["Mounts"]] == [
+        ("/private/ana", "/run/myjupyter", True),
+        ("/srv/myjupyter/ana", "/home/jovyan/work", False),
+    ]
+    assert "secret-token" not in json.dumps(body)
+    assert "Healthcheck" not in body
+
+
+@pytest.mark.parametrize(
+    ("changes", "read", "seen"),
+    [
+        ({"env": {"JUPYTER_PORT": "8123"}}, lambda body: list(body["ExposedPorts"]), ["8123/tcp"]),
+        ({"start_as_root": True}, lambda body: body["User"], "0:0"),
+        ({"ephemeral": True, "work_dir": ""}, lambda body: len(body["HostConfig"]["Mounts"]), 1),
+        ({"networks": ["a", "b"]}, lambda body: body["HostConfig"]["NetworkMode"], "a"),
+        ({"gpus": ["3"]}, lambda body: body["HostConfig"]["DeviceRequests"][0]["Count"], 3),
+        ({"healthcheck": {"interval": 5}}, lambda body: body["Healthcheck"], {"Interval": 5 * 10**9}),
+        ({"healthcheck": {"disable": True}}, lambda body: body["Healthcheck"], {"Test": ["NONE"]}),
+    ],
+)
+def test_what_an_option_makes_of_it(changes, read, seen):
+    assert read(config(**changes)) == seen
+
+
+def test_users_configuration_lies_over_ours():
+    merged = _container.server_config(replace(LAB, config={"ServerApp": {"root_dir": "/x", "allow_origin": "*"}}))
+    assert merged == {"ServerApp": {"root_dir": "/x", "base_url": "/", "allow_origin": "*"}}
+
+
+def inspected(lab=LAB, **host):
+    return {
+        "Id": "abc",
+        "Name": "/ana",
+        "Config": {"Labels": {SPEC_LABEL: to_label(lab)}},
+        "HostConfig": {"Memory": lab.memory, "CpuQuota": 150000, "CpuPeriod": 100000,
+                       "RestartPolicy": {"Name": "unless-stopped"}, **host},
+        "State": {"Status": "running", "StartedAt": "2026-01-01T00:00:00Z"},
+        "NetworkSettings": {"Networks": {"bridge": {}}},
+    }  # fmt: skip
+
+
+def test_found_is_the_label_with_live_facts_over_it():
+    found = _container.found_from(inspected())
+    assert replace(found.lab, token="") == replace(LAB, token="")
+    drifted = _container.found_from(inspected(Memory=5, NanoCpus=2 * 10**9, PidsLimit=7))
+    assert (drifted.lab.memory, drifted.lab.cpus, drifted.lab.pids_limit) == (5, 2.0, 7)
+    assert drifted.as_created.memory == 2**30
