@@ -34,8 +34,8 @@ HERE = Path(__file__).parent
 IMAGE = "myjupyter-test-host"
 FLEET_LABEL = "fleet.myjupyter.test-hosts"
 CODENAMES = {"debian12": "bookworm", "debian13": "trixie"}
-HAS = "openssh-server python3 sudo iproute2 iptables ca-certificates procps"
-INIT_PACKAGES = {"systemd": "systemd systemd-sysv", "sysv": "sysvinit-core", "none": ""}
+HAS = "systemd systemd-sysv openssh-server python3 sudo iproute2 iptables ca-certificates procps"
+SYSV = b"DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes sysvinit-core > /dev/null"
 AT_HAND = {
     "debian12": "docker.io python3-docker python3-apt python3-venv",
     "debian13": "docker.io docker-cli docker-buildx python3-docker python3-apt python3-venv",
@@ -112,24 +112,35 @@ def down(directory: Path) -> None:
 
 def make_image(release: str, init: str = "systemd") -> str:
     """The tag of the image for a release and an init, made unless it is there already."""
-    tag = f"{IMAGE}:{release}-{'sysv' if init == 'sysv' else 'systemd'}-{_fingerprint(release)}"
+    kind = "sysv" if init == "sysv" else "systemd"
+    tag = f"{IMAGE}:{release}-{kind}-{_fingerprint(release)}"
     if _docker("images", "--quiet", tag):
         return tag
-    packages = f"{HAS} {INIT_PACKAGES['sysv' if init == 'sysv' else 'systemd']}"
-    print(f"Making the image {tag} (about a minute) ...", file=sys.stderr)
-    base = _bare(release, packages)
-    box = _docker("create", base, "/bin/sh", "/setup.sh", packages, AT_HAND[release]).strip()
+    print(f"Making the image {tag} ...", file=sys.stderr)
+    if kind == "sysv":
+        _commit(make_image(release), tag, [(SYSV, "/setup.sh")])
+    else:
+        bare = _bare(release)
+        files = [*_machine_files(release), ((HERE / "setup.sh").read_bytes(), "/setup.sh")]
+        _commit(bare, tag, files, HAS, AT_HAND[release])
+        if bare.startswith(IMAGE):
+            _docker("rmi", bare)
+    for old in _docker("images", "--format", "{{.Repository}}:{{.Tag}}", f"{IMAGE}:{release}-{kind}-*").split():
+        if old != tag:  # one that a host runs on stays
+            subprocess.run(["docker", "rmi", old], capture_output=True, check=False)
+    return tag
+
+
+def _commit(base: str, tag: str, files: list[tuple[bytes, str]], *arguments: str) -> None:
+    """An image of what /setup.sh, one of the files, leaves behind."""
+    box = _docker("create", base, "/bin/sh", "/setup.sh", *arguments).strip()
     try:
-        for source, target in _machine_files(release):
-            _copy_in(box, source, target)
-        _copy_in(box, (HERE / "setup.sh").read_bytes(), "/setup.sh")
+        for content, target in files:
+            _copy_in(box, content, target)
         _run(["docker", "start", "--attach", box])
         _docker("commit", box, tag)
     finally:
         _docker("rm", "--force", box)
-        if base.startswith(IMAGE):
-            _docker("rmi", "--force", base)
-    return tag
 
 
 def clean() -> None:
@@ -138,7 +149,7 @@ def clean() -> None:
         _docker("rmi", tag)
 
 
-def _bare(release: str, packages: str) -> str:
+def _bare(release: str) -> str:
     """An image of a bare root file system: made by mmdebstrap where that is installed, else pulled."""
     if not shutil.which("mmdebstrap"):
         return f"debian:{release.removeprefix('debian')}"
@@ -151,7 +162,7 @@ def _bare(release: str, packages: str) -> str:
                 "mmdebstrap",
                 "--quiet",
                 "--variant=minbase",
-                f"--include={packages.replace(' ', ',')}",
+                f"--include={HAS.replace(' ', ',')}",
                 CODENAMES[release],
                 root,
                 str(sources),
@@ -220,7 +231,7 @@ def _write_inventory(directory: Path, addresses: dict[str, str]) -> Path:
 @functools.cache
 def _fingerprint(release: str) -> str:
     """What an image is made from, as a short digest: another machine configuration makes another image."""
-    parts = [HAS, str(INIT_PACKAGES), AT_HAND[release], (HERE / "setup.sh").read_text()]
+    parts = [HAS, SYSV.decode(), AT_HAND[release], (HERE / "setup.sh").read_text()]
     parts += [f"{content!r}{target}" for content, target in _machine_files(release)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:10]
 
