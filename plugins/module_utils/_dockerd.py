@@ -29,7 +29,6 @@ LOG = "/var/log/myjupyter-dockerd.log"
 LOG_LINES = 15
 LOG_BYTES = 10_000_000
 START_SECONDS = 60
-SCRIPT_SECONDS = 15
 STOP_SECONDS = 30
 RELOAD_SECONDS = 5
 RELOADS = "%7B%22type%22:%5B%22daemon%22%5D,%22event%22:%5B%22reload%22%5D%7D"  # {"type":["daemon"],"event":["reload"]}
@@ -131,8 +130,8 @@ def _start(services: str, dockerd: str) -> list[str]:
         _systemctl("start")
         return []
     if services == "sysv" and os.path.exists(INIT_SCRIPT):
-        _, output = run([INIT_SCRIPT, "start"])
-        if _answers_within(SCRIPT_SECONDS):
+        status, output = run([INIT_SCRIPT, "start"])
+        if not status and _answers_within(START_SECONDS):
             return []
         _start_ourselves(dockerd)
         reason = (output.splitlines() or ["it said nothing"])[-1]

@@ -30,6 +30,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PID_FILE = "/var/run/docker.pid"
 SYSV_PID_FILE = "/var/run/docker-ssd.pid"
 BOOT_LINK = "/etc/systemd/system/multi-user.target.wants/docker.service"
+ABSENT = ("not-installed", "config-files")  # what dpkg says of packages that are gone
 MARK = "STARTED_BY=myjupyter.fleet"  # in the environment of a dockerd that we started
 SDK_PYTHONS = ("/opt/myjupyter/venv/bin/python", "/usr/bin/python3", "/usr/libexec/platform-python")
 SDK_VERSIONS = "from importlib.metadata import version as v; print(v('docker'), v('requests'))"
@@ -91,6 +92,7 @@ def running() -> _setup.Running | None:
         swarm=about.get("Swarm", {}).get("LocalNodeState", "inactive") != "inactive",
         containers=about.get("Containers", 0),
         containers_running=about.get("ContainersRunning", 0),
+        outdated=_is_replaced(pid),
     )
 
 
@@ -166,8 +168,16 @@ def _keeper(pid: int) -> str:
     return "us" if MARK in (read(f"/proc/{pid}/environ") or "").split("\0") else "hand"
 
 
+def _is_replaced(pid: int) -> bool:
+    """Whether the program that a process runs is no longer the one on the disk; only root can tell."""
+    try:
+        return bool(pid) and os.readlink(f"/proc/{pid}/exe").endswith(" (deleted)")
+    except OSError:
+        return False
+
+
 def _installed(family: str) -> tuple[dict[str, str], frozenset[str]]:
-    """Versions of the known packages that are installed, and which of them are held."""
+    """Versions of the known packages, empty for one whose installation did not end, and which of them are held."""
     if family == "redhat":
         form = "%{NAME} %{VERSION}-%{RELEASE} installed install\\n"
         lines = run(["rpm", "-q", "--qf", form, *_packages.KNOWN])[1].splitlines()
@@ -179,8 +189,8 @@ def _installed(family: str) -> tuple[dict[str, str], frozenset[str]]:
         locked = [line.split()[0] for line in lines if line.endswith(" hold")]
     else:
         return {}, frozenset()
-    parts = [line.split() for line in lines if " installed " in line]
-    return {part[0]: part[1] for part in parts if len(part) == 4}, frozenset(locked)
+    parts = [part for part in map(str.split, lines) if len(part) == 4 and part[2] not in ABSENT]
+    return {name: version if state == "installed" else "" for name, version, state, _ in parts}, frozenset(locked)
 
 
 def _has_sdk() -> bool:

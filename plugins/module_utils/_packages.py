@@ -93,7 +93,7 @@ def missing(packages: tuple[str, ...], version: str, installed: Mapping[str, str
     return [
         _pinned(package, version, family)
         for package in packages
-        if package not in installed or (package in VERSIONED and not is_version(installed[package], version))
+        if not installed.get(package) or (package in VERSIONED and not is_version(installed[package], version))
     ]
 
 

@@ -42,6 +42,7 @@ class Running:
     """An engine that answers.
 
     ``keeper``: service, us, hand (somebody started it), or elsewhere (it is not this host's own).
+    ``outdated``: its program was replaced, by an upgrade, since it started.
     """
 
     address: str
@@ -53,6 +54,7 @@ class Running:
     swarm: bool = False
     containers: int = 0
     containers_running: int = 0
+    outdated: bool = False
 
 
 @dataclass(frozen=True)
@@ -260,9 +262,9 @@ def _sdk(wanted: Wanted, found: Found) -> tuple[list[str], bool]:
     if wanted.sdk == "distribution" and not packaged:
         raise InvalidInput("sdk", wanted.sdk, f"cannot be had: {found.release.name} has no such package; use venv.")
     # A packaged SDK that is there and yet unfit is no reason to touch the distribution's Python.
-    if packaged and wanted.sdk != "venv" and _packages.SDK not in found.packages:
+    if packaged and wanted.sdk != "venv" and not found.packages.get(_packages.SDK):
         return [_packages.SDK], False
-    needs_venv = found.release.family == "debian" and "python3-venv" not in found.packages
+    needs_venv = found.release.family == "debian" and not found.packages.get("python3-venv")
     return (["python3-venv"] if needs_venv else []), True
 
 
@@ -279,6 +281,8 @@ def _files(wanted: Wanted, found: Found) -> tuple[dict[str, str], list[str]]:
             texts[path] = text
     if proxies.keys() & texts.keys():
         keys.append("proxies")
+    if found.engine and found.engine.outdated:
+        keys.append("the new version")
     # The file may say live-restore already, and dockerd not have read it yet.
     if found.engine and after.get("live-restore") and not found.engine.live_restore and "live-restore" not in keys:
         keys.append("live-restore")
