@@ -169,7 +169,7 @@ def check_alive(engine: Engine, container: str, lab: Lab) -> None:
 
 def _is_ours(item: dict[str, Any]) -> bool:
     """By label and by name: a container made from a committed lab inherits the label, not the name."""
-    lab = (item.get("Labels") or {}).get(LAB_LABEL)
+    lab = (item.get("Labels") or {}).get(LAB_LABEL, "")
     return bool(lab) and any(name in (lab, lab + PREVIOUS, lab + NEXT) for name in _names(item))
 
 

@@ -44,8 +44,9 @@ class Engine:
     api_version: str = ""
 
 
-def find(options: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Address:
+def find(options: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Address:
     """The address to use: the option, DOCKER_HOST, the default socket, then the user's own sockets."""
+    environ = os.environ if environ is None else environ
     url = options.get("docker_host") or environ.get("DOCKER_HOST") or _first_socket(environ)
     return Address(
         url=url,

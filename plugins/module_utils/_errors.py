@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class FleetError(Exception):
     """A failure that the user can act on.
@@ -12,9 +14,9 @@ class FleetError(Exception):
     ``details`` (dict) goes into the task's result beside the message, e.g. the last lines of a log.
     """
 
-    def __init__(self, message: str, **details: object) -> None:
+    def __init__(self, message: str, **details: Any) -> None:
         super().__init__(message)
-        self.details = details
+        self.details: dict[str, Any] = details
 
 
 class InvalidInput(FleetError):

@@ -31,7 +31,6 @@ ENGINE_OPTIONS = {
 }
 
 
-
 def run(
     options: dict[str, Any],
     parse: Callable[[dict[str, Any]], Any],

@@ -157,7 +157,8 @@ class Run:
 
     @property
     def _old(self) -> Found:
-        assert self.found is not None
+        if self.found is None:
+            raise LabError(f"{self.lab.name} has no container.")
         return self.found
 
     def _new_container(self, name: str) -> str:
