@@ -213,7 +213,9 @@ def _extras(text: str | None) -> str:
 def _url(text: str) -> tuple[str, str]:
     url, _space, rest = text.partition(" ")
     if not URL.match(url) or url.endswith(";"):
-        raise ValueError(f"has the address {url!r}; a build can reach https://... and git+https://... (a space before ;)")
+        raise ValueError(
+            f"has the address {masked(url)!r}; a build can reach https://... and git+https://... (a space before ';')"
+        )
     rest = rest.strip()
     if rest and not rest.startswith(";"):
         raise ValueError(f"has {rest!r} after its address")

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A directory in repo2docker's convention: what its files ask for, and which of them cannot be had here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+
+from . import _requirements
+from ._errors import InvalidInput
+from ._recipe import PACKAGE, Directory
+from ._requirements import Requirements
+
+FOLDERS = ("binder", ".binder")
+RUNTIME = re.compile(r"python-(\d+(?:\.\d+){0,2})")
+# What repo2docker knows and this does not, with what to do instead. Those of ROOT count only in the top folder.
+UNSUPPORTED = {
+    "Pipfile": "write its packages into requirements.txt",
+    "Pipfile.lock": "write its packages into requirements.txt",
+    "install.R": "take a base with R, such as r-notebook, and install packages in postBuild",
+    "DESCRIPTION": "take a base with R, such as r-notebook, and install the package in postBuild",
+    "Project.toml": "take a base with Julia, such as julia-notebook, and instantiate it in postBuild",
+    "JuliaProject.toml": "take a base with Julia, such as julia-notebook, and instantiate it in postBuild",
+    "REQUIRE": "take a base with Julia, such as julia-notebook, and add packages in postBuild",
+    "default.nix": "write apt.txt and requirements.txt",
+    "environment.yaml": "name it environment.yml",
+    "apt-get.txt": "name it apt.txt",
+}
+UNSUPPORTED_ROOT = {
+    "setup.py": "write `pip install .` into postBuild",
+    "pyproject.toml": "write `pip install .` into postBuild",
+}
+
+
+def interpret(path: str, names: Collection[str], text: Callable[[str], str]) -> Directory:
+    """What a directory asks for; ``names`` are its files, relative to it, ``text(name)`` reads one.
+
+    Raises InvalidInput for what is not supported, naming the file.
+    """
+    folder = _folder(path, names)
+
+    def at(name: str) -> str:
+        found = f"{folder}/{name}" if folder else name
+        return found if found in names else ""
+
+    if at("Dockerfile"):
+        return Directory(path, dockerfile=at("Dockerfile"))
+    for name, instead in {**UNSUPPORTED, **({} if folder else UNSUPPORTED_ROOT)}.items():
+        if at(name) and not (name == "pyproject.toml" and not _is_project(text(at(name)))):
+            raise InvalidInput("path", f"{path}/{at(name)}", f"is not supported: {instead}.")
+    return Directory(
+        path,
+        requirements=_needs(at("requirements.txt"), names, text),
+        packages=_packages(at("apt.txt"), text),
+        post_build=at("postBuild"),
+        start=at("start"),
+        python=_python(at("runtime.txt"), text),
+        conda=at("environment.yml"),
+    )
+
+
+def _folder(path: str, names: Collection[str]) -> str:
+    found = [folder for folder in FOLDERS if any(name.startswith(f"{folder}/") for name in names)]
+    if len(found) > 1:
+        raise InvalidInput("path", path, "has both binder/ and .binder/: keep one of them.")
+    return found[0] if found else ""
+
+
+def _is_project(text: str) -> bool:
+    """Whether a pyproject.toml describes something to install, and not only settings of tools."""
+    return bool(re.search(r"^\s*\[(project|build-system|tool\.poetry)\b", text, re.M))
+
+
+def _needs(name: str, names: Collection[str], text: Callable[[str], str]) -> Requirements:
+    if not name:
+        return Requirements()
+    return _requirements.parse(text(name), name, lambda other: text(other) if other in names else None)
+
+
+def _packages(name: str, text: Callable[[str], str]) -> tuple[str, ...]:
+    found = []
+    for number, line in enumerate(text(name).splitlines() if name else [], 1):
+        for package in line.partition("#")[0].split():
+            if not PACKAGE.fullmatch(package):
+                raise InvalidInput(f"{name} line {number}", package, "is no name of a system package.")
+            found.append(package)
+    return tuple(sorted(set(found)))
+
+
+def _python(name: str, text: Callable[[str], str]) -> str:
+    said = text(name).strip() if name else ""
+    if not said:
+        return ""
+    match = RUNTIME.fullmatch(said)
+    if not match:
+        raise InvalidInput(name, said, "is not supported: python-3.12 is, where the base has that Python.")
+    return match[1]

@@ -1,0 +1,163 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A recipe as a Dockerfile: one to find out what it needs, one to make the image. Both share their first steps.
+
+Never a `# syntax=` line: it would pull an image. Nothing secret is in the text: what a build may know and an
+image must not comes by mounts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+
+from ._lock import Base, Layers
+from ._recipe import Recipe
+
+TOOLS = "/run/myjupyter"
+INSIDE = f"{TOOLS}/inside.py"
+START = "/usr/local/bin/myjupyter-start"
+SECRETS = (
+    "--mount=type=secret,id=ca,mode=0444",
+    "--mount=type=secret,id=build_env,mode=0444",
+    f"--mount=type=bind,source=tools,target={TOOLS}",
+)
+CACHE = "--mount=type=cache,id=myjupyter,target=/var/cache/myjupyter"
+# Sourced by every step: the host's certificates, index and proxies, for this step alone.
+ENVIRONMENT = """\
+if [ -s /run/secrets/ca ]; then
+    for name in SSL_CERT_FILE PIP_CERT REQUESTS_CA_BUNDLE CURL_CA_BUNDLE GIT_SSL_CAINFO NODE_EXTRA_CA_CERTS \\
+        CONDA_SSL_VERIFY; do
+        export "$name=/run/secrets/ca"
+    done
+fi
+if [ -s /run/secrets/build_env ]; then . /run/secrets/build_env; fi
+"""
+APT = (
+    "export DEBIAN_FRONTEND=noninteractive; "
+    'set -- ${SSL_CERT_FILE:+-o "Acquire::https::CAInfo=$SSL_CERT_FILE"}; '
+    'apt-get "$@" -qq update; '
+    'apt-get "$@" -y -q --no-install-recommends install {packages}; '
+    "rm -rf /var/log/apt /var/log/dpkg.log /var/cache/debconf/*-old"
+)
+
+# The two instructions of a Dockerfile that decide what it is built on: ARG NAME=VALUE, and FROM IMAGE AS STAGE.
+INSTRUCTION = re.compile(
+    r"^[ \t]*(?:(ARG)[ \t]+(\w+)=(\S+)|FROM[ \t]+(?:--\S+[ \t]+)*(\S+)(?:[ \t]+AS[ \t]+(\S+))?)", re.I | re.M
+)
+
+
+def resolving(recipe: Recipe, base: str, base_key: str) -> str:
+    """The Dockerfile whose target `lock` holds nothing but /lock.json."""
+    step = f'exec "$(command -v python || command -v python3)" -IB {INSIDE} resolve {TOOLS}-request.json /lock.json'
+    return _text(
+        *_system(recipe, base, base_key),
+        "FROM system AS resolved",
+        _run(step, CACHE, _bind("request.json")),
+        "FROM scratch AS lock",
+        "COPY --from=resolved /lock.json /",
+    )
+
+
+def building(recipe: Recipe, base: str, base_key: str, found: Base, layers: Layers, config: Mapping) -> str:
+    """The Dockerfile of the image. ``config`` is the base's configuration, as the engine tells it."""
+    lines = [*_system(recipe, base, base_key), "FROM system"]
+    for number, _layer in enumerate(layers, 1):
+        step = f"{shlex.quote(found.executable)} -IB {INSIDE} install {layer_path(number)}"
+        mount = f"--mount=type=bind,source={layer_name(number)},target={layer_path(number)}"
+        lines.append(_run(step, CACHE, mount))
+    lines += [f"COPY {_chown(found, file.dest)} {json.dumps([f'files/{number}', file.dest])}"
+              for number, file in enumerate(recipe.files)]  # fmt: skip
+    if recipe.directory:
+        lines.append(f"COPY {_chown(found, found.home)} {json.dumps(['directory/', found.home + '/'])}")
+    lines += [f"ENV {name}={_quoted(value)}" for name, value in recipe.environment]
+    lines += [f"ARG {name}" for name, _value in recipe.build_args]
+    lines.append(f"USER {config.get('User') or 'root'}")
+    lines += [_hook(number) for number, _script in enumerate(recipe.post_build)]
+    if recipe.directory and recipe.directory.post_build:
+        lines += [f"WORKDIR {found.home}", _hook(len(recipe.post_build))]
+        lines.append(f"WORKDIR {config.get('WorkingDir') or '/'}")
+    if recipe.directory and recipe.directory.start:
+        lines += [f"COPY start {START}", f"ENTRYPOINT {json.dumps([*(config.get('Entrypoint') or []), START])}"]
+        lines += [f"CMD {json.dumps(config['Cmd'])}"] if config.get("Cmd") else []
+    return _text(*lines)
+
+
+def _system(recipe: Recipe, base: str, base_key: str) -> list[str]:
+    """The stage `system`: the base, and what is installed into it by its own package managers."""
+    lines = [f"FROM {base} AS system", "USER root"]
+    if recipe.packages:
+        packages = " ".join(shlex.quote(package) for package in recipe.packages)
+        caches = [
+            f"--mount=type=cache,id=myjupyter-{base_key}{path.replace('/', '-')},target={path},sharing=locked"
+            for path in ("/var/cache/apt", "/var/lib/apt/lists")
+        ]
+        lines.append(_run(APT.format(packages=packages), *caches))
+    if recipe.directory and recipe.directory.conda:
+        step = (
+            'conda="$(command -v mamba || command -v conda)"; prefix="$(dirname "$(dirname "$conda")")"; '
+            f'CONDA_PKGS_DIRS=/var/cache/myjupyter/conda "$conda" env update -q -p "$prefix" -f {TOOLS}-conda.yml'
+        )
+        lines.append(_run(step, CACHE, _bind("conda.yml")))
+    return lines
+
+
+def _hook(number: int) -> str:
+    return _run(f"exec {TOOLS}-hook-{number}", _bind(f"hook-{number}"))
+
+
+def _run(step: str, *mounts: str) -> str:
+    return f"RUN {' '.join((*SECRETS, *mounts))} set -e; . {TOOLS}/environment.sh; {step}"
+
+
+def _bind(name: str) -> str:
+    return f"--mount=type=bind,source={name},target={TOOLS}-{name}"
+
+
+def _chown(found: Base, dest: str) -> str:
+    """Files in the user's home are the user's; all else is root's."""
+    home = found.home.rstrip("/")
+    mine = home and (dest + "/").startswith(home + "/")
+    return f"--chown={found.user[0]}:{found.user[1]}" if mine else "--chown=0:0"
+
+
+def _quoted(value: str) -> str:
+    for special in ("\\", '"', "$"):
+        value = value.replace(special, "\\" + special)
+    return f'"{value}"'
+
+
+def _text(*lines: str) -> str:
+    return "\n".join(lines) + "\n"
+
+
+def commands(scripts: Sequence[str]) -> list[str]:
+    """Commands as files to execute, with a shell that stops at the first error where they name none."""
+    return [script if script.startswith("#!") else f"#!/bin/sh -e\n{script}\n" for script in scripts]
+
+
+def layer_name(number: int) -> str:
+    """The file of a layer's packages in the context; uv takes no other form of name."""
+    return f"pylock.{number}.toml"
+
+
+def layer_path(number: int) -> str:
+    """The same file inside a build."""
+    return f"/run/{layer_name(number)}"
+
+
+def bases(text: str, build_args: Mapping[str, str]) -> list[str]:
+    """The images that a Dockerfile is built on, as far as they can be told before it is built."""
+    values, stages, found = dict(build_args), set(), []
+    for match in INSTRUCTION.finditer(text):
+        if match[1]:
+            values.setdefault(match[2], match[3].strip("'\""))
+            continue
+        name = re.sub(r"\$\{?(\w+)\}?", lambda variable: values.get(variable[1], ""), match[4])
+        if name not in stages and name != "scratch":
+            found.append(name)
+        stages.add(match[5])
+    return found

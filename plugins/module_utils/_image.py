@@ -1,0 +1,217 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring an image to what is wanted: see what is there, take the steps that lead from it, remove what is too old."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import _context, _dockerfile, _images, _lock, _make
+from ._engine import Engine
+from ._errors import EngineError, InvalidInput
+from ._images import Image
+from ._make import Ground
+from ._recipe import Wanted
+
+Show = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run comes to. ``after`` is None where no image is wanted; in a check it may be without an id."""
+
+    before: Image | None
+    after: Image | None
+    steps: Sequence[str] = ()
+    warnings: Sequence[str] = field(default_factory=list)
+
+
+def act(engine: Engine, wanted: Wanted, check: bool) -> dict[str, Any]:
+    """The module's result."""
+    with _log(wanted.log) as show:
+        return _result(wanted, STATES[wanted.state](engine, wanted, check, show))
+
+
+def without_engine(wanted: Wanted) -> dict[str, Any]:
+    """What a check says of a host that has no engine yet."""
+    if wanted.state == "absent":
+        return _result(wanted, Outcome(None, None))
+    verb = {"present": "build", "pulled": "pull", "loaded": "load"}[wanted.state]
+    return _result(wanted, Outcome(None, _declared(wanted), [f"{verb} {wanted.name}"]))
+
+
+def present(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
+    """Build what the recipe says, unless an image of it is there."""
+    wanted = _context.complete(wanted)
+    images = _images.named(engine, wanted.repository)
+    before = next((image for image in images if wanted.name in image.tags), None)
+    bases, steps = _bases(engine, wanted, check, show)
+    if not all(bases) and not wanted.recipe.dockerfile:
+        missing = f"{wanted.recipe.base} is not here yet, so nobody can tell which packages will be installed."
+        return Outcome(before, _declared(wanted), [*steps, f"build {wanted.name}"], [missing])
+    digest = wanted.recipe.digest([layer for base in bases if base for layer in base["RootFS"].get("Layers") or []])
+    same = [image for image in images if image.said("recipe", "") == digest]
+    found = before if before in same else next(iter(same), None)
+    if found and not _due(found.created, wanted):
+        after = found
+    else:
+        after = _make.make(engine, wanted, Ground(bases[0], digest, before, found), check, show)
+    if after.id not in {image.id for image in images}:
+        steps.append(f"build {wanted.name}")
+    elif before is None or after.id != before.id:
+        steps.append(f"name {after.id[7:19]} {wanted.name}")
+        if not check:
+            _images.name(engine, after.id, wanted.name)
+    return Outcome(before, after, [*steps, *_prune(engine, wanted, images, after, check)])
+
+
+def pulled(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
+    """Have the image that a registry has; one that is here serves until it is due."""
+    before = _images.find(engine, wanted.name)
+    if before and not _due(_images.since(before), wanted):
+        return _unchanged(before)
+    if before:
+        digest = _images.latest_digest(engine, wanted.name)
+        if any(name.endswith(f"@{digest}") for name in before.get("RepoDigests") or []):
+            return _unchanged(before)
+    if not check:
+        _images.pull(engine, wanted.name, wanted.recipe.platform, show)
+    after = _declared(wanted) if check else _images.image(engine, wanted.name)
+    return Outcome(_images.of(before), after, [f"pull {wanted.name}"])
+
+
+def loaded(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
+    """Have the image that an archive holds."""
+    name, layers = _images.archived(wanted.archive, wanted.name)
+    before = _images.find(engine, wanted.name)
+    if before and before["RootFS"].get("Layers") == layers:
+        return _unchanged(before)
+    if not check:
+        got = _images.load(engine, wanted.archive, show)
+        if name != wanted.name:
+            _images.name(engine, name or got, wanted.name)
+    after = _declared(wanted) if check else _images.image(engine, wanted.name)
+    return Outcome(_images.of(before), after, [f"load {wanted.name}"])
+
+
+def absent(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
+    """Remove the name, or without a tag all images of the repository; none that a container needs."""
+    images = _images.named(engine, wanted.repository)
+    before = next((image for image in images if wanted.name in image.tags), None)
+    going = [(image, [tag for tag in image.tags if _meant(tag, wanted)]) for image in images]
+    going = [(image, tags) for image, tags in going if tags or not (image.tags or wanted.tag)]
+    used = _images.users(engine) if going else {}
+    for image, tags in going:
+        if set(tags) == set(image.tags) and image.id in used:
+            raise EngineError(
+                f"{(tags or [image.id[7:19]])[0]} is in use by {', '.join(used[image.id])}: remove these containers "
+                "first, for instance with the module myjupyter.fleet.labs and state: absent."
+            )
+    names = [name for image, tags in going for name in tags or [image.id]]
+    if not check:
+        for name in names:
+            _images.remove(engine, name)
+    return Outcome(before, None, [f"remove {name}" for name in names])
+
+
+STATES = {"present": present, "pulled": pulled, "loaded": loaded, "absent": absent}
+
+
+def _bases(engine: Engine, wanted: Wanted, check: bool, show: Show) -> tuple[list[dict[str, Any]], list[str]]:
+    """What is built on, pulled where it is missing, and the steps that takes; empty where a check would have to pull.
+
+    What a Dockerfile names is left to the build.
+    """
+    recipe = wanted.recipe
+    if recipe.directory and recipe.dockerfile:
+        text = _context.text(recipe.directory, recipe.dockerfile)
+        return [_images.find(engine, name) for name in _dockerfile.bases(text, dict(recipe.build_args))] or [{}], []
+    found = _images.find(engine, recipe.base)
+    if found:
+        return [found], []
+    if not check:
+        _images.pull(engine, recipe.base, recipe.platform, show)
+        found = _images.find(engine, recipe.base)
+    return [found], [f"pull {recipe.base}"]
+
+
+def _prune(engine: Engine, wanted: Wanted, images: Sequence[Image], after: Image, check: bool) -> list[str]:
+    """Remove what is older than the images to keep, and not in use; the steps that takes."""
+    old = [image for image in images if image.id != after.id and image.said("name", "") == wanted.repository]
+    if len(old) <= wanted.keep:
+        return []
+    used = _images.users(engine)
+    names = []
+    for image in old[wanted.keep :]:
+        tags = [tag for tag in image.tags if tag != wanted.name]
+        ours = [tag for tag in tags if tag.rpartition(":")[0] == wanted.repository]
+        if image.id not in used:
+            names += ours or ([] if tags else [image.id])
+    if not check:
+        for name in names:
+            _images.remove(engine, name)
+    return [f"remove {name}" for name in names]
+
+
+def _meant(tag: str, wanted: Wanted) -> bool:
+    return tag == wanted.name if wanted.tag else tag.rpartition(":")[0] == wanted.repository
+
+
+def _due(since: float, wanted: Wanted) -> bool:
+    return wanted.refresh is not None and time.time() - since >= wanted.refresh
+
+
+def _declared(wanted: Wanted) -> Image:
+    """An image of which only its name is known."""
+    return Image("", (wanted.name,))
+
+
+def _unchanged(found: Mapping[str, Any]) -> Outcome:
+    return Outcome(_images.of(found), _images.of(found))
+
+
+@contextmanager
+def _log(path: str) -> Iterator[Show]:
+    """A function that shows a line to whoever follows the file ``path``, which is made for the first one."""
+    if not path:
+        yield lambda line: None
+        return
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise InvalidInput("log", path, f"cannot be written on the host: {error.strerror}.") from error
+    with os.fdopen(handle, "w", encoding="utf-8", buffering=1) as file:
+        yield lambda line: print(line, file=file)
+
+
+def _result(wanted: Wanted, outcome: Outcome) -> dict[str, Any]:
+    before, after = _said(outcome.before), _said(outcome.after)
+    if wanted.state == "present" and not after.get("recipe"):
+        after["recipe"] = wanted.recipe.declaration()
+    return {
+        "changed": bool(outcome.steps),
+        "steps": list(outcome.steps),
+        "image": _images.about(outcome.after, wanted.name) if outcome.after else {},
+        "packages": _lock.difference(*({} if image is None else image.said("packages", {})
+                                       for image in (outcome.before, outcome.after))),
+        "warnings": list(outcome.warnings),
+        "diff": {"before_header": wanted.name, "after_header": wanted.name, "before": before, "after": after},
+    }  # fmt: skip
+
+
+def _said(image: Image | None) -> dict[str, Any]:
+    """An image as a diff shows it."""
+    if image is None:
+        return {}
+    said = {
+        "id": image.id,
+        "recipe": image.said("declaration", {}),
+        "packages": [f"{name}=={version}" for name, version in image.said("packages", {}).items()],
+    }
+    return {name: value for name, value in said.items() if value}

@@ -1,0 +1,197 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An engine's images: finding, pulling, loading, naming, removing."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+import tarfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ._engine import Engine, is_absent, translated
+from ._errors import BuildError, EngineError, InvalidInput
+from ._recipe import LABEL, REFERENCE
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image that an engine has. ``created`` and ``size`` are in seconds since 1970 and bytes."""
+
+    id: str
+    tags: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    created: float = 0
+    size: int = 0
+
+    def said(self, name: str, default: Any = None) -> Any:
+        """A label of ours; JSON where ``default`` is no text."""
+        value = self.labels.get(LABEL + name)
+        if value is None:
+            return default
+        return value if default is None or isinstance(default, str) else json.loads(value)
+
+
+def find(engine: Engine, name: str) -> dict[str, Any]:
+    """What the engine knows of an image; empty where it has none of that name."""
+    try:
+        with translated(f"inspect the image {name}"):
+            return engine.api.inspect_image(name)
+    except EngineError as error:
+        if is_absent(error):
+            return {}
+        raise
+
+
+def named(engine: Engine, repository: str) -> list[Image]:
+    """The images of a repository and those that were built for it and lost their name, newest first."""
+    with translated(f"list the images of {repository}"):
+        found = engine.api.images(filters={"reference": repository})
+        found += engine.api.images(filters={"label": f"{LABEL}name={repository}"})
+    images = {item["Id"]: _image(item) for item in found}
+    return sorted(images.values(), key=lambda image: (-image.created, image.id))
+
+
+def image(engine: Engine, name: str) -> Image:
+    """An image that is there, by its name."""
+    found = of(find(engine, name))
+    if found is None:
+        raise EngineError(f"The image {name} was made, and now the engine does not have it: was it removed meanwhile?")
+    return found
+
+
+def of(found: Mapping[str, Any]) -> Image | None:
+    """An image, from what the engine says of it by `inspect`; None for nothing."""
+    if not found:
+        return None
+    tags = tuple(sorted(found.get("RepoTags") or []))
+    return Image(found["Id"], tags, found["Config"].get("Labels") or {}, int(_seconds(found["Created"])), found["Size"])
+
+
+def about(image: Image, name: str) -> dict[str, Any]:
+    """An image as a result tells of it."""
+    packages = image.said("packages", {})
+    return {
+        "name": name,
+        "id": image.id,
+        "tags": list(image.tags),
+        "size": image.size,
+        "base": image.said("base", ""),
+        "recipe": image.said("recipe", ""),
+        "python": image.said("python", ""),
+        "jupyterlab": image.said("jupyterlab", ""),
+        "packages": packages,
+    }
+
+
+def users(engine: Engine) -> dict[str, list[str]]:
+    """The names of the containers, running or not, by the id of their image."""
+    with translated("list the containers"):
+        containers = engine.api.containers(all=True)
+    found: dict[str, list[str]] = {}
+    for item in containers:
+        found.setdefault(item["ImageID"], []).append((item["Names"] or [f"/{item['Id'][:12]}"])[0].lstrip("/"))
+    return {image: sorted(names) for image, names in found.items()}
+
+
+def name(engine: Engine, image: str, reference: str) -> None:
+    """Give an image a name, and take it from the one that had it."""
+    repository, _colon, tag = reference.rpartition(":")
+    with translated(f"name {image} {reference}"):
+        engine.api.tag(image, repository, tag)
+
+
+def remove(engine: Engine, reference: str) -> None:
+    """Remove a name, or an image by its id; the engine refuses where a container needs it."""
+    with translated(f"remove the image {reference}"):
+        engine.api.remove_image(reference)
+
+
+def latest_digest(engine: Engine, reference: str) -> str:
+    """The digest that a registry has for a name."""
+    with translated(f"find {reference} in its registry"):
+        return engine.api.inspect_distribution(reference)["Descriptor"]["digest"]
+
+
+def pull(engine: Engine, reference: str, platform: str, show: Callable[[str], None]) -> None:
+    """Pull an image; raises BuildError with what can be done where it cannot be had."""
+    match = REFERENCE.fullmatch(reference)
+    assert match
+    repository, tag = match[1], (match[3] or "").lstrip("@") or match[2] or "latest"
+    show(f"Pulling {reference}")
+    try:
+        with translated(f"pull {reference}"):
+            lines = engine.api.pull(repository, tag=tag, stream=True, decode=True, platform=platform or None)
+            _follow(lines, reference, show)
+    except EngineError as error:
+        raise BuildError(
+            f"The image {reference} is not on this host and could not be pulled: {_cause(error)} "
+            "Load it from an archive (state: loaded), name another one, or let the role "
+            "myjupyter.fleet.jupyter_base make a base where no registry can be reached."
+        ) from error
+
+
+def archived(path: str, reference: str) -> tuple[str, list[str]]:
+    """The name in an archive that is meant by ``reference``, and the layers of that image."""
+    try:
+        with tarfile.open(path) as archive:
+            entries = {tag: item for item in _member(archive, "manifest.json") for tag in item["RepoTags"] or [""]}
+            chosen = reference if reference in entries else next(iter(entries), "") if len(entries) == 1 else None
+            if chosen is None:
+                names = ", ".join(sorted(entries))
+                raise InvalidInput("archive", path, f"holds {names}, and not {reference}: name one of these.")
+            return chosen, _member(archive, entries[chosen]["Config"])["rootfs"]["diff_ids"]
+    except (OSError, tarfile.TarError, KeyError, ValueError) as error:
+        raise InvalidInput("archive", path, f"is no image that `docker save` wrote ({error}).") from error
+
+
+def load(engine: Engine, path: str, show: Callable[[str], None]) -> str:
+    """Load an archive; the name, or the id, of what it held."""
+    show(f"Loading {path}")
+    with open(path, "rb") as archive, translated(f"load {path}"):
+        said = "".join(line.get("stream", line.get("error", "")) for line in engine.api.load_image(archive))
+    match = re.search(r"Loaded image(?: ID)?: (\S+)", said)
+    if not match:
+        raise BuildError(f"The engine would not load {path}: {said.strip() or 'it did not say why'}.")
+    return match[1]
+
+
+def since(found: Mapping[str, Any]) -> float:
+    """When an inspected image got its name here: built, pulled or loaded. Seconds since 1970."""
+    tagged = (found.get("Metadata") or {}).get("LastTagTime") or ""
+    return _seconds(tagged) or _seconds(found["Created"])
+
+
+def _seconds(text: str) -> float:
+    match = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)$", text)
+    if not match or match[1].startswith("0001"):
+        return 0
+    return datetime.datetime.fromisoformat(match[1] + match[2].replace("Z", "+00:00")).timestamp()
+
+
+def _image(item: Mapping[str, Any]) -> Image:
+    tags = tuple(sorted(tag for tag in item["RepoTags"] or [] if tag != "<none>:<none>"))
+    return Image(item["Id"], tags, item["Labels"] or {}, item["Created"], item["Size"])
+
+
+def _follow(lines: Iterable[Mapping[str, Any]], reference: str, show: Callable[[str], None]) -> None:
+    for line in lines:
+        if "error" in line:
+            raise EngineError(f"The engine would not pull {reference}: {line['error']}.")
+        if line.get("status", "").startswith(("Pull complete", "Status:", "Digest:")):
+            show(f"  {line['status']} {line.get('id', '')}".rstrip())
+
+
+def _cause(error: EngineError) -> str:
+    return str(error).partition(": ")[2] or str(error)
+
+
+def _member(archive: tarfile.TarFile, name: str) -> Any:
+    file = archive.extractfile(name)
+    if file is None:
+        raise ValueError(f"its {name} is no file")
+    return json.load(file)

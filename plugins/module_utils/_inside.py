@@ -1,0 +1,209 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What runs inside a build, with the base's own Python: resolve, install, compile. Standard library only.
+
+``resolve REQUEST ANSWER`` writes what was found, or why nothing was, as JSON; ``install PYLOCK`` installs it.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import pwd
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+
+CACHE = "/var/cache/myjupyter"
+UV = "uv>=0.8"
+SITE = sysconfig.get_paths()["purelib"]
+# Bytecode of tests is a third of all, and nobody imports them.
+UNCOMPILED = frozenset(["test", "tests"])
+
+
+def resolve(request_path, answer_path):
+    """Answer a request (JSON) with the base's facts and the packages that satisfy it, or with the reason why not."""
+    with open(request_path) as file:
+        request = json.load(file)
+    answer = {"error": "", "base": facts(request["user"]), "entries": []}
+    wanted, there = request["python"], answer["base"]["python"]
+    if wanted and not f"{there}.".startswith(f"{wanted}."):
+        answer["error"] = f"runtime.txt asks for Python {wanted}, and the base has {there}: take another base."
+    elif request["lines"]:
+        answer["entries"], answer["error"] = compile_requirements(request, answer["base"]["installed"])
+    with open(answer_path, "w") as file:
+        json.dump(answer, file)
+
+
+def facts(user):
+    """What the host has to know of the base; ``user`` is that of its configuration."""
+    owner = os.stat(SITE)
+    name, _colon, group = (user or "root").partition(":")
+    known = next((entry for entry in pwd.getpwall() if name in (entry.pw_name, str(entry.pw_uid))), None)
+    uid = known.pw_uid if known else int(name)
+    gid = int(group) if group.isdigit() else known.pw_gid if known else 0
+    return {
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "owner": [owner.st_uid, owner.st_gid],
+        "user": [uid, gid],
+        "home": known.pw_dir if known else "/",
+        "installed": installed(),
+        "conda": shutil.which("mamba") or shutil.which("conda") or "",
+    }
+
+
+def installed():
+    """Names and versions of what the base's Python has."""
+    found = [(item.metadata["Name"], item.version) for item in importlib.metadata.distributions()]
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in sorted(found, key=str) if name}
+
+
+def compile_requirements(request, there):
+    """The packages that satisfy the request, and an empty string; or none, and why not.
+
+    What the base has, or the image before had, is preferred, except what is to be newer.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        asked, constraints, lock = (os.path.join(folder, name) for name in ("asked.in", "limits.in", "pylock.toml"))
+        write(asked, "\n".join(request["lines"]))
+        write(constraints, "\n".join(request["constraints"]))
+        preferred = {**there, **request["preferred"]}
+        write(lock, preferences({name: preferred[name] for name in preferred if name not in request["newer"]}))
+        options = ["--quiet", "--no-header", "--constraint", constraints, "--output-file", lock, *request["options"]]
+        done = uv(["pip", "compile", asked, *options], os.path.join(CACHE, "uv"))
+        if done.returncode:
+            return [], reason(done.stderr, folder)
+        with open(lock, "rb") as file:
+            return plain(toml().load(file).get("packages", [])), ""
+
+
+def plain(value):
+    """A value of TOML as JSON can have it: without times, which no installation needs."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items() if not isinstance(item, datetime.datetime)}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+def preferences(versions):
+    """A pylock.toml of versions: what the resolver stays with where it can."""
+    items = [f'[[packages]]\nname = "{name}"\nversion = "{versions[name]}"\n' for name in sorted(versions)]
+    return 'lock-version = "1.0"\ncreated-by = "myjupyter.fleet"\n' + "".join(items)
+
+
+def install(lock):
+    """Install a pylock.toml as the owner of what the base has, so that a notebook's pip can work on all of it.
+
+    The cache lies in the layer while this runs: what is unpacked there is linked, not copied, into its place.
+    """
+    program = uv_program()
+    become(os.stat(SITE))
+    cache = tempfile.mkdtemp(prefix=".cache-", dir=SITE)
+    try:
+        before = installed()
+        command = ["pip", "install", "--no-deps", "--break-system-packages", "--requirement", lock]
+        done = uv(command, cache, program, stderr=None)
+    finally:
+        shutil.rmtree(cache, ignore_errors=True)
+    if done.returncode:
+        sys.exit(done.returncode)
+    after = installed()
+    compile_bytecode([name for name in after if before.get(name) != after[name]])
+
+
+def compile_bytecode(names):
+    """Compile what was installed, with all processors: else each first import in a new container would pay for it."""
+    wanted = {re.sub(r"[-_.]+", "-", name).lower() for name in names}
+    paths = []
+    for item in importlib.metadata.distributions():
+        if re.sub(r"[-_.]+", "-", item.metadata["Name"] or "").lower() in wanted:
+            for file in item.files or []:
+                if file.suffix == ".py" and not UNCOMPILED & set(file.parts):
+                    paths.append(str(item.locate_file(file)))
+    with concurrent.futures.ProcessPoolExecutor() as pool:
+        list(pool.map(compile_one, paths, chunksize=16))
+
+
+def compile_one(path):
+    import py_compile
+
+    # A file that this Python cannot compile is its package's way to support another one.
+    py_compile.compile(path, quiet=2)
+
+
+def become(owner):
+    """Go on as the owner of the installed packages; group-writable where they are."""
+    os.umask(0o002 if owner.st_mode & 0o020 else 0o022)
+    if os.getuid() == 0 and owner.st_uid != 0:
+        os.setgroups([])
+        os.setgid(owner.st_gid)
+        os.setuid(owner.st_uid)
+
+
+def uv(arguments, cache, program=None, stderr=subprocess.PIPE):
+    """A finished process of uv for the base's Python."""
+    environ = {
+        **os.environ,
+        "HOME": "/tmp",
+        "UV_CACHE_DIR": cache,
+        "UV_LINK_MODE": "hardlink",
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "UV_NO_CONFIG": "1",
+        "UV_PREVIEW_FEATURES": "pylock",
+        "UV_PYTHON_DOWNLOADS": "never",
+        "NO_COLOR": "1",
+    }
+    command = [program or uv_program(), *arguments, "--python", sys.executable]
+    return subprocess.run(command, env=environ, stderr=stderr, text=True, check=False)
+
+
+def uv_program():
+    """The path of uv, which pip fetches into the build's cache: it is in no image."""
+    home = os.path.join(CACHE, f"{re.sub(r'[^a-z0-9]', '', UV)}-{platform.machine()}")
+    program = os.path.join(home, "bin", "uv")
+    if not os.path.exists(program):
+        os.makedirs(CACHE, exist_ok=True)
+        fresh = tempfile.mkdtemp(dir=CACHE)
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir"]
+        print("Fetching uv", flush=True)
+        subprocess.run([*pip, "--no-deps", "--no-compile", "--target", fresh, UV], check=True)
+        os.chmod(fresh, 0o755)
+        shutil.rmtree(home, ignore_errors=True)
+        os.rename(fresh, home)
+    return program
+
+
+def reason(stderr, folder):
+    """What the resolver says, as one paragraph without its drawing."""
+    lines = [line for line in stderr.replace(folder + "/", "").splitlines() if not line.startswith("warning:")]
+    text = " ".join(re.sub(r"^[\s\u00d7\u2570\u2500\u25b6\u2502\u251c>-]+", "", line) for line in lines)
+    return "requirements: they cannot be resolved. " + re.sub(r"\s+", " ", text).strip()
+
+
+def toml():
+    """A module that reads TOML: the standard library's from Python 3.11 on, pip's own before."""
+    try:
+        import tomllib
+    except ImportError:
+        from pip._vendor import tomli as tomllib
+    return tomllib
+
+
+def write(path, text):
+    with open(path, "w") as file:
+        file.write(text + "\n")
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "resolve":
+        resolve(*sys.argv[2:])
+    else:
+        install(*sys.argv[2:])

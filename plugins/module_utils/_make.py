@@ -1,0 +1,191 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make an image: find out which packages it needs, then build it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import _build, _context, _dockerfile, _images, _lock
+from ._build import Command, Order
+from ._context import Context
+from ._engine import Engine
+from ._errors import BuildError
+from ._images import Image
+from ._lock import Layers, Lock
+from ._recipe import LABEL, Recipe, Wanted
+from ._requirements import name_of
+
+NO_COMMAND = (
+    "No docker command on this host can build with BuildKit, which keeps secrets out of images and downloads in a "
+    "cache: install Docker's buildx plugin (docker-buildx in Debian and Ubuntu, docker-buildx-plugin of Docker's own)."
+)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What an image is made on. ``before`` is the image that has the name, ``found`` one of this very recipe."""
+
+    base: Mapping[str, Any]
+    digest: str
+    before: Image | None = None
+    found: Image | None = None
+
+
+def make(engine: Engine, wanted: Wanted, ground: Ground, check: bool, show: Callable[[str], None]) -> Image:
+    """The image that results: ``ground.found`` where nothing is newer. With ``check`` it has no id and is not built.
+
+    Raises BuildError: the requirements cannot be resolved, or a step failed.
+    """
+    command = _build.find()
+    if command is None:
+        raise BuildError(NO_COMMAND)
+    recipe = wanted.recipe
+    with _context.opened(wanted) as context:
+        if recipe.dockerfile:
+            image = Image("", _tags(wanted, ground.digest), _labels(wanted, ground, None, ()))
+            order = _as_it_is(recipe, context, image, bool(ground.found))
+        else:
+            lock = _resolve(engine, command, wanted, ground, context, show)
+            if ground.found and lock.packages == ground.found.said("packages", {}):
+                return ground.found
+            layers = _lock.layers(lock, *_history(ground.before))
+            key = hashlib.sha256(json.dumps([ground.digest, lock.packages]).encode()).hexdigest()
+            image = Image("", _tags(wanted, key), _labels(wanted, ground, lock, layers))
+            order = _generated(recipe, context, image, ground.base, lock, layers)
+        if check:
+            return image
+        _build.run(engine, command, order, show)
+    return _images.image(engine, wanted.name)
+
+
+def _resolve(
+    engine: Engine, command: Command, wanted: Wanted, ground: Ground, context: Context, show: Callable[[str], None]
+) -> Lock:
+    recipe = wanted.recipe
+    needs = recipe.requirements
+    layers, packages = _history(ground.before)
+    newer = [name_of(line) for line in needs.lines] if ground.found else []
+    request = {
+        "lines": needs.lines,
+        "constraints": needs.constraints,
+        "options": [
+            *(["--prerelease", "allow"] if needs.prerelease else []),
+            *(word for name in needs.no_binary for word in ("--no-binary", name)),
+            *(word for name in needs.only_binary for word in ("--only-binary", name)),
+        ],
+        "preferred": {} if ground.found else {name: packages[name] for layer in layers for name in layer},
+        "newer": newer,
+        "python": recipe.directory.python if recipe.directory else "",
+        "user": ground.base["Config"].get("User") or "",
+        # An index changes while a request does not: no answer may come from the engine's cache.
+        "nonce": os.urandom(8).hex(),
+    }
+    _context.write(context.folder, "request.json", json.dumps(request))
+    text = _dockerfile.resolving(recipe, recipe.base, ground.base["Id"][7:15])
+    order = Order(
+        context=context.folder,
+        dockerfile=_context.write(context.folder, "Dockerfile", text),
+        secrets=context.secrets,
+        titles=_titles(recipe, ()),
+        target="lock",
+        output=context.output,
+        platform=recipe.platform,
+    )
+    _build.run(engine, command, order, show)
+    with open(os.path.join(context.output, "lock.json"), encoding="utf-8") as file:
+        return _lock.read(file.read(), needs)
+
+
+def _generated(
+    recipe: Recipe, context: Context, image: Image, base: Mapping[str, Any], lock: Lock, layers: Layers
+) -> Order:
+    """The order for an image of our own Dockerfile."""
+    for number, layer in enumerate(layers, 1):
+        _context.write(context.folder, _dockerfile.layer_name(number), _lock.pylock(lock, layer))
+    text = _dockerfile.building(recipe, recipe.base, base["Id"][7:15], lock.base, layers, base["Config"])
+    return Order(
+        context=context.folder,
+        dockerfile=_context.write(context.folder, "Dockerfile", text),
+        tags=image.tags,
+        labels=image.labels,
+        build_args=dict(recipe.build_args),
+        secrets=context.secrets,
+        titles=_titles(recipe, layers),
+        platform=recipe.platform,
+    )
+
+
+def _as_it_is(recipe: Recipe, context: Context, image: Image, fresh: bool) -> Order:
+    """The order for a directory's own Dockerfile. ``fresh``: nothing may come from the engine's cache."""
+    assert recipe.directory
+    return Order(
+        context=recipe.directory.path,
+        dockerfile=os.path.join(recipe.directory.path, recipe.directory.dockerfile),
+        tags=image.tags,
+        labels=image.labels,
+        build_args=dict(recipe.build_args),
+        secrets=context.secrets,
+        platform=recipe.platform,
+        fresh=fresh,
+    )
+
+
+def _history(before: Image | None) -> tuple[Layers, dict[str, str]]:
+    """The layers and the packages of the image before; none where it was not built by this collection."""
+    if before is None:
+        return (), {}
+    return tuple(tuple(layer) for layer in before.said("layers", [])), before.said("packages", {})
+
+
+def _tags(wanted: Wanted, key: str) -> tuple[str, ...]:
+    return (wanted.name, f"{wanted.repository}:{key[:12]}")
+
+
+def _labels(wanted: Wanted, ground: Ground, lock: Lock | None, layers: Layers) -> dict[str, str]:
+    ours = {
+        "name": wanted.repository,
+        "recipe": ground.digest,
+        "declaration": json.dumps(wanted.recipe.declaration(), sort_keys=True),
+        "base": wanted.recipe.base,
+    }
+    if lock:
+        ours.update(
+            packages=json.dumps(lock.packages),
+            layers=json.dumps(layers),
+            python=lock.base.python,
+            jupyterlab=lock.packages.get("jupyterlab", ""),
+        )
+    return {**dict(wanted.recipe.labels), **{LABEL + name: value for name, value in ours.items()}}
+
+
+def _titles(recipe: Recipe, layers: Layers) -> dict[str, str]:
+    """Parts of a step's text, and what the step is called for people."""
+    installing = {
+        f"install {_dockerfile.layer_path(number)}": f"Installing {_some(layer)}"
+        for number, layer in enumerate(layers, 1)
+    }
+    hooks = {
+        f"exec {_dockerfile.TOOLS}-hook-{number}": f"Running {script.strip().splitlines()[-1]}"
+        for number, script in enumerate((*recipe.post_build, "postBuild"))
+        if script.strip()
+    }
+    return {
+        **installing,
+        **hooks,
+        f"{_dockerfile.INSIDE} resolve": "Finding the packages that fit together",
+        "env update -q": "Updating the conda environment",
+        "apt-get ": f"Installing system packages: {_some(recipe.packages)}",
+        'COPY --chown=': "Copying files",
+    }
+
+
+def _some(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:6])
+    return f"{shown} and {len(names) - 6} more" if len(names) > 6 else shown
