@@ -67,7 +67,8 @@ def bring(commands: dict[str, str]) -> None:
     root = [] if os.getuid() == 0 else ["sudo"]
     environ = ["env", "DEBIAN_FRONTEND=noninteractive"]
     for arguments in (["update"], ["-y", "--no-install-recommends", "install", *missing]):
-        done = subprocess.run([*root, *environ, "apt-get", "-qq", *arguments], capture_output=True, text=True)
+        command = [*root, *environ, "apt-get", "-qq", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise NotPossible(f"apt-get {arguments[0]} failed:\n{done.stdout}{done.stderr}")
 

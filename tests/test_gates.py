@@ -60,6 +60,7 @@ def pip_settings() -> configparser.ConfigParser:
     for line in run(sys.executable, "-m", "pip", "config", "list").splitlines():
         name, _sep, value = line.partition("=")
         settings["global"][name.rpartition(".")[2]] = ast.literal_eval(value).replace("\n", "\n  ")
+    settings["global"]["quiet"] = "2"
     settings["global"]["cache-dir"] = run(sys.executable, "-m", "pip", "cache", "dir").strip()
     return settings
 
