@@ -37,7 +37,7 @@ SHELL = {
 OWNED = {"docker": "_engine", "requests": "_engine", "urllib": "_jupyter", "ansible": "_module"}
 # What no pure file may import: clock, network, disk, processes, chance.
 IMPURE = frozenset({
-    "asyncio", "concurrent", "ctypes", "fcntl", "glob", "grp", "http", "importlib", "io", "locale", "logging", "mmap",
+    "asyncio", "concurrent", "ctypes", "fcntl", "glob", "grp", "http", "importlib", "locale", "logging", "mmap",
     "multiprocessing", "os", "pathlib", "platform", "pty", "pwd", "random", "resource", "secrets", "select", "shutil",
     "signal", "socket", "sqlite3", "ssl", "stat", "subprocess", "sys", "syslog", "tarfile", "tempfile", "termios",
     "threading", "time", "tty", "urllib", "uuid", "zipfile",
@@ -76,6 +76,7 @@ def tops(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", [p for p in UTIL_FILES if p.stem not in SHELL], ids=lambda path: path.stem)
 def test_pure_files_import_the_standard_library_and_pure_files(path):
     assert not tops(path) & IMPURE, "a clock, the network, the disk, a process or chance"
+    assert "open" not in {node.id for node in ast.walk(tree(path)) if isinstance(node, ast.Name)}, "the disk"
     assert tops(path) <= sys.stdlib_module_names, "not in the standard library"
     assert not {name[1:] for name in imports(path) if name.startswith(".")} & set(SHELL), "a file that talks"
 

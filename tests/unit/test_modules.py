@@ -25,6 +25,11 @@ def named(path: Path) -> dict[str, str]:
     }
 
 
+def called(path: Path) -> str:
+    """A module as a task names it."""
+    return f"myjupyter.fleet.{path.stem}:"
+
+
 def fragments(documentation: dict) -> dict:
     """The options that the documentation fragments of a module add."""
     found = {}
@@ -68,7 +73,8 @@ def test_main_only_wires(path):
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
 def test_a_real_engine_tests_it(path):
     tests = "".join(test.read_text() for test in (ROOT / "tests/integration").glob("*.py"))
-    assert f'"{path.stem}"' in tests, f"no integration test runs the module {path.stem}"
+    users = {task.parent.parent.name for task in ROOT.glob("roles/*/tasks/*.yml") if called(path) in task.read_text()}
+    assert any(f'"{path.stem}"' in tests or f"myjupyter.fleet.{role}" in tests for role in users | {path.stem})
 
 
 def test_module_defaults_reach_every_module():
