@@ -39,8 +39,8 @@ OWNED = {"docker": "_engine", "requests": "_engine", "urllib": "_jupyter", "ansi
 IMPURE = frozenset({
     "asyncio", "concurrent", "ctypes", "fcntl", "glob", "grp", "http", "importlib", "locale", "logging", "mmap",
     "multiprocessing", "os", "pathlib", "platform", "pty", "pwd", "random", "resource", "secrets", "select", "shutil",
-    "signal", "socket", "sqlite3", "ssl", "stat", "subprocess", "sys", "syslog", "tarfile", "tempfile", "termios",
-    "threading", "time", "tty", "urllib", "uuid", "zipfile",
+    "signal", "socket", "sqlite3", "ssl", "stat", "subprocess", "sys", "syslog", "tempfile", "termios", "threading",
+    "time", "tty", "urllib", "uuid",
 })  # fmt: skip
 UTIL_FILES = sorted((PLUGINS / "module_utils").glob("*.py"))
 MODULE_FILES = sorted((PLUGINS / "modules").glob("*.py"))
