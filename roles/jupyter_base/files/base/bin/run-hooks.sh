@@ -12,33 +12,30 @@ if [[ ! -d "$1" ]]; then
     return 1
 fi
 
-# Sourced hooks may set or leave the shell's errexit as they like: it is off between them, and put back at the end.
-case "$-" in
-    *e*) _hooks_errexit=-e ;;
-    *) _hooks_errexit=+e ;;
-esac
+# Off while hooks run, and then as it was: a hook that fails must not end the start, and what a sourced hook does
+# with errexit is its own affair.
+[[ $- == *e* ]] && _hooks_errexit=-e || _hooks_errexit=+e
 set +e
 
 _log_info "Running hooks in: $1 as uid: ${EUID} gid: $(id -g)"
 for _hook in "$1"/*; do
-    case "${_hook}" in
-        *.sh)
-            [[ -e "${_hook}" ]] || continue
-            _log_info "Sourcing shell script: ${_hook}"
-            source "${_hook}" || _log_error "${_hook} has failed, continuing execution"
-            set +e
-            ;;
-        *)
-            [[ -e "${_hook}" ]] || continue
-            if [[ -x "${_hook}" ]]; then
-                _log_info "Running executable: ${_hook}"
-                "${_hook}" || _log_error "${_hook} has failed, continuing execution"
-            else
-                _log_info "Ignoring non-executable: ${_hook}"
-            fi
-            ;;
-    esac
+    if [[ ! -e "${_hook}" ]]; then
+        continue
+    elif [[ "${_hook}" == *.sh ]]; then
+        _log_info "Sourcing shell script: ${_hook}"
+        source "${_hook}"
+    elif [[ -x "${_hook}" ]]; then
+        _log_info "Running executable: ${_hook}"
+        "${_hook}"
+    else
+        _log_info "Ignoring non-executable: ${_hook}"
+    fi
+    _hook_result=$?
+    set +e
+    if [[ ${_hook_result} -ne 0 ]]; then
+        _log_error "${_hook} has failed, continuing execution"
+    fi
 done
 _log_info "Done running hooks in: $1"
 set "${_hooks_errexit}"
-unset _hook _hooks_errexit
+unset _hook _hook_result _hooks_errexit

@@ -7,7 +7,6 @@ c = get_config()  # noqa: F821
 c.ServerApp.ip = ""  # all addresses, IPv4 and IPv6
 c.ServerApp.open_browser = False
 c.FileContentsManager.delete_to_trash = False
-c.InlineBackend.figure_formats = {"png", "jpeg", "svg", "pdf"}
 
 if "NB_UMASK" in os.environ:
     os.umask(int(os.environ["NB_UMASK"], 8))

@@ -1,0 +1,295 @@
+"""The base keeps the contract of the Jupyter Docker Stacks: every row of it, in real containers."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import docker
+import pytest
+
+WARNING = re.compile(r"^WARNING\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] (.*)", re.M)
+SHOW = ["bash", "-c", 'id; echo "HOME=$HOME PWD=$PWD"; umask; stat -c "%n:%u:%g" "$HOME" "$HOME/work" "$HOME/.bashrc"']
+
+
+class Done(NamedTuple):
+    code: int
+    out: str
+    log: str
+
+
+@pytest.fixture(scope="module")
+def client():
+    return docker.from_env()
+
+
+@pytest.fixture
+def run(client, base):
+    """Run a command in the base to its end."""
+
+    def to_the_end(*command, **options):
+        container = client.containers.create(base, list(command), **options)
+        try:
+            container.start()
+            code = container.wait(timeout=60)["StatusCode"]
+            out, log = (container.logs(**{"stdout": n == 0, "stderr": n == 1}).decode() for n in range(2))
+            return Done(code, out, log)
+        finally:
+            container.remove(force=True)
+
+    return to_the_end
+
+
+# who, docker's options, what the command prints, what start.sh warns of (one warning a row's string)
+USERS = {
+    "jovyan": ({}, ["uid=1000(jovyan) gid=100(users) groups=100(users)", "HOME=/home/jovyan PWD=/home/jovyan"], []),
+    "NB_UID": (
+        {"user": "root", "environment": {"NB_UID": "1010"}},
+        ["uid=1010(jovyan) gid=100(users)", "/home/jovyan:1000:100"],
+        [],
+    ),
+    "NB_GID": (
+        {"user": "root", "environment": {"NB_GID": "110"}},
+        ["uid=1000(jovyan) gid=110(jovyan) groups=110(jovyan),100(users)"],
+        [],
+    ),
+    "NB_GROUP": (
+        {"user": "root", "environment": {"NB_GID": "110", "NB_GROUP": "cats"}},
+        ["gid=110(cats) groups=110(cats),100(users)"],
+        [],
+    ),
+    "NB_USER": (
+        {"user": "root", "environment": {"NB_USER": "kitten", "CHOWN_HOME": "yes"}},
+        ["uid=1000(kitten) gid=100(users)", "HOME=/home/kitten PWD=/home/kitten", "/home/kitten/work:1000:100"],
+        [],
+    ),
+    "NB_USER in work": (
+        {"user": "root", "environment": {"NB_USER": "kitten"}, "working_dir": "/home/jovyan/work"},
+        ["PWD=/home/kitten/work"],
+        [],
+    ),
+    "CHOWN_HOME": (
+        {
+            "user": "root",
+            "environment": {"NB_USER": "kitten", "NB_UID": "1010", "NB_GID": "101"}
+            | {"CHOWN_HOME": "1", "CHOWN_HOME_OPTS": "-R"},
+        },
+        ["/home/kitten:1010:101", "/home/kitten/.bashrc:1010:101"],
+        [],
+    ),
+    "CHOWN_EXTRA": (
+        {
+            "user": "root",
+            "environment": {"NB_UID": "1010", "NB_GID": "101", "CHOWN_EXTRA_OPTS": "-R"}
+            | {"CHOWN_EXTRA": "/home/jovyan/work,/home/jovyan/.bashrc"},
+        },
+        ["/home/jovyan:1000:100", "/home/jovyan/work:1010:101", "/home/jovyan/.bashrc:1010:101"],
+        [],
+    ),
+    "root stays root": (
+        {"user": "root", "environment": {"NB_USER": "root", "NB_UID": "0", "NB_GID": "0"}},
+        ["uid=0(root) gid=0(root) groups=0(root)", "HOME=/home/root PWD=/home/root"],
+        [],
+    ),
+    "any UID of the group users": (
+        {"user": "1010:1010", "group_add": ["users"]},
+        ["uid=1010 gid=1010 groups=1010,100(users)", "HOME=/home/jovyan"],
+        ["Try setting gid=0"],
+    ),
+    "any UID": ({"user": "1010"}, ["uid=1010(jovyan) gid=0(root)"], ["--group-add=users"]),
+    "any UID and NB_USER": (
+        {"user": "1010", "group_add": ["users"], "environment": {"NB_USER": "kitten"}},
+        ["uid=1010(kitten) gid=0(root)", "HOME=/home/jovyan"],
+        ["user is kitten but home is /home/jovyan"],
+    ),
+    "what only root can do": (
+        {"environment": {"NB_USER": "kitten", "NB_UID": "1010", "NB_GID": "101", "GRANT_SUDO": "yes"}},
+        ["uid=1000(jovyan) gid=100(users)"],
+        ["grant sudo", 'NB_USER="kitten"', 'NB_UID="1010"', 'NB_GID="101"'],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", USERS)
+def test_user(run, case):
+    options, printed, warned = USERS[case]
+    done = run(*SHOW, **options)
+    assert done.code == 0, done
+    for text in printed:
+        assert text in done.out
+    found = WARNING.findall(done.log)
+    assert len(found) == len(warned), done.log
+    assert all(text in line for text, line in zip(warned, found))
+    assert "ERROR" not in done.log
+
+
+def test_a_changed_user_can_install_packages(run):
+    done = run(
+        "bash", "-c", "cd $CONDA_DIR/lib/python3.*/site-packages && touch x && pip --version && python -c 'import sys; print(sys.prefix)'",
+        user="root",
+        environment={"NB_UID": "1010", "NB_GID": "1010"},
+    )
+    assert done.code == 0 and done.out.endswith("/opt/conda\n")
+
+
+def test_home_of_root_is_in_passwd(run):
+    done = run(
+        "getent", "passwd", "root", user="root", environment={"NB_USER": "root", "NB_UID": "0", "NB_GID": "0"}
+    )
+    assert done.out == "root:x:0:0:root:/home/root:/bin/bash\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "granted", "out"),
+    [
+        (["sudo", "-n", "id", "-u"], {"GRANT_SUDO": "yes"}, "0"),
+        (["sudo", "-n", "which", "jupyter"], {"GRANT_SUDO": "1"}, "/opt/conda/bin/jupyter"),
+        (["which", "python"], {}, "/opt/conda/bin/python"),
+        (["sudo", "-n", "id", "-u"], {}, ""),
+    ],
+)
+def test_sudo(run, command, granted, out):
+    assert run(*command, user="root", environment=granted).out.strip() == out
+
+
+@pytest.mark.parametrize("user", ["root", "1000"])
+def test_variables_to_unset(run, user):
+    done = run(
+        "env",
+        user=user,
+        environment={"JUPYTER_ENV_VARS_TO_UNSET": "CAT,NONE,DOG", "CAT": "secret", "DOG": "secret", "COW": "moo"},
+    )
+    assert done.code == 0
+    assert "secret" not in done.out and "COW=moo" in done.out and "TO_UNSET" not in done.out
+
+
+def test_no_variable_of_another_program(run):
+    assert "SUDO_" not in run("env", user="root").out
+
+
+def test_logs_go_to_stderr(run):
+    done = run("echo", "only this")
+    assert done.out == "only this\n"
+    assert re.search(r"^INFO\[[-0-9: ]+\] Entered start\.sh with args: echo only this$", done.log, re.M)
+    assert "Executing the command: echo only this" in done.log
+    assert "Running as jovyan: true" in run("true", user="root").log
+
+
+def test_quiet(run):
+    quiet = {"JUPYTER_DOCKER_STACKS_QUIET": "1", "GRANT_SUDO": "1"}
+    assert WARNING.sub("", run("true", environment=quiet).log).strip() == ""
+
+
+def test_start_sh_twice(run):
+    done = run("start.sh", "sudo", "id", user="root", environment={"GRANT_SUDO": "yes"})
+    assert "uid=0(root)" in done.out
+    assert WARNING.findall(done.log) == ["start.sh is the default ENTRYPOINT, do not include it in CMD"]
+
+
+def test_no_command_is_a_shell(client, base):
+    container = client.containers.create(base, entrypoint=["start.sh"], command=[], stdin_open=True, tty=True)
+    try:
+        container.start()
+        assert container.exec_run("id -un").output == b"jovyan\n"
+        container.attach_socket(params={"stdin": 1, "stream": 1})._sock.send(b"echo $0; exit 3\n")
+        assert container.wait(timeout=20)["StatusCode"] in (0, 3)
+    finally:
+        container.remove(force=True)
+
+
+def test_a_bind_mount_below_an_old_home_stays(run, tmp_path):
+    (tmp_path / "kept.txt").write_text("here")
+    run(
+        "true",
+        user="root",
+        environment={"NB_USER": "kitten", "CHOWN_HOME": "yes"},
+        volumes={str(tmp_path): {"bind": "/home/jovyan/data"}},
+    )
+    assert (tmp_path / "kept.txt").read_text() == "here"
+
+
+HOOKS = {
+    "10-first.sh": ("export FROM_HOOK=cat; set -e", 0o644),
+    "20-fails.sh": ("false", 0o644),
+    "30-runs": ("#!/bin/bash\necho ran as $(id -u)", 0o755),
+    "40-fails.py": ("#!/usr/bin/env python\nraise SystemExit(3)", 0o755),
+    "50-is-no-program": ("nothing", 0o644),
+    "60-last.sh": ("FROM_HOOK=${FROM_HOOK}s", 0o644),
+}
+
+
+@pytest.mark.parametrize("where", ["start-notebook.d", "before-notebook.d"])
+@pytest.mark.parametrize(("user", "uid"), [("root", 0), ("1000", 1000)])
+def test_hooks(run, tmp_path, where, user, uid):
+    for name, (text, mode) in HOOKS.items():
+        (tmp_path / name).write_text(text + "\n")
+        (tmp_path / name).chmod(mode)
+    tmp_path.chmod(0o755)
+    directory = f"/usr/local/bin/{where}"
+    done = run("bash", "-c", "echo $FROM_HOOK", user=user, volumes={str(tmp_path): {"bind": directory}})
+    assert done.code == 0
+    assert done.out == f"ran as {uid}\ncats\n"
+    assert f"Running hooks in: {directory} as uid: {uid}" in done.log
+    for name in HOOKS:
+        failed = f"{directory}/{name} has failed, continuing execution" in done.log
+        assert failed == ("fails" in name)
+    assert f"Ignoring non-executable: {directory}/50-is-no-program" in done.log
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("", "Should pass exactly one directory"),
+        ("one two", "Should pass exactly one directory"),
+        ("/tmp/missing/", "Directory /tmp/missing/ doesn't exist or is not a directory"),
+        ("/etc/passwd", "Directory /etc/passwd doesn't exist or is not a directory"),
+    ],
+)
+def test_hooks_by_hand(run, arguments, said):
+    done = run("bash", "-c", f"source /usr/local/bin/run-hooks.sh {arguments}")
+    assert done.code == 1 and said in done.log
+
+
+def test_fix_permissions(run):
+    done = run(
+        "bash", "-c", "mkdir -p /tmp/d/e && touch /tmp/d/e/f && chmod 600 /tmp/d/e/f && chown -R 7:7 /tmp/d"
+        " && fix-permissions /tmp/d && stat -c '%g %a' /tmp/d/e /tmp/d/e/f",
+        user="root",
+        environment={"NB_USER": "root", "NB_UID": "0", "NB_GID": "0"},
+    )
+    assert done.out == "0 6775\n0 660\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "out"),
+    [
+        ("locale -a | LC_ALL=C sort | xargs", "C C.utf8 POSIX en_US.utf8\n"),
+        ("echo $LANG $LC_ALL $SHELL $CONDA_DIR", "C.UTF-8 C.UTF-8 /bin/bash /opt/conda\n"),
+        ("echo '**bold**' | pandoc", "<p><strong>bold</strong></p>\n"),
+        ("jupyter kernelspec list --json | grep -c '\"language\": \"python\"'", "1\n"),
+        ("pip check", "No broken requirements found.\n"),
+        ("find /etc/pip.conf /root ~/.cache ~/.config /run/secrets /var/cache/myjupyter -type f -not -name '.*rc' -not -name .profile 2>&-", ""),
+    ],
+)
+def test_what_is_in_it(run, command, out):
+    assert run("bash", "-c", command).out == out
+
+
+def test_formats_are_still_checked(run):
+    """The package that stands in for the slow one knows the same rules."""
+    script = (
+        "from jsonschema import Draft202012Validator as V, FormatChecker; import sys\n"
+        "ok = lambda f, v: V({'format': f}, format_checker=V.FORMAT_CHECKER).is_valid(v)\n"
+        "print(ok('iri', 'http://exämple.org/ä'), ok('iri', 'no iri'), ok('uri', 'http://a.org/'), ok('uri', '\\\\x'))\n"
+        "print('rfc3987_syntax' in sys.modules)"
+    )
+    assert run("python", "-c", script).out == "True False True False\nFalse\n"
+
+
+def test_image(client, base):
+    config = client.images.get(base).attrs["Config"]
+    assert config["Entrypoint"] == ["tini", "-g", "--", "start.sh"]
+    assert config["Cmd"] == ["start-notebook.py"]
+    assert config["User"] == "1000" and config["WorkingDir"] == "/home/jovyan"
+    assert config["ExposedPorts"] == {"8888/tcp": {}}
+    assert {"NB_USER=jovyan", "NB_UID=1000", "NB_GID=100", "JUPYTER_PORT=8888"} <= set(config["Env"])
