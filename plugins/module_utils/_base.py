@@ -6,10 +6,8 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
-import tarfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -130,19 +128,6 @@ def digest(wanted: Base, host: Release) -> str:
     release = wanted.release or host.codename
     inputs = [release, wanted.requirement, wanted.packages, sorted(wanted.context.items())]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
-
-
-def context_tar(wanted: Base) -> bytes:
-    """The build's context as a tar; what begins with #! is a program."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as tar:
-        for name, text in sorted(wanted.context.items()):
-            content = text.encode()
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            member.mode = 0o755 if content.startswith(b"#!") else 0o644
-            tar.addfile(member, io.BytesIO(content))
-    return packed.getvalue()
 
 
 def rootfs_digest(wanted: Base, release: str) -> str:

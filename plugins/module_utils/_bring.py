@@ -5,27 +5,27 @@
 
 from __future__ import annotations
 
-import io
 import os
-import subprocess
+import tempfile
 from dataclasses import replace
 from typing import Any
 
-from . import _base, _rootfs
+from . import _base, _context, _image, _images, _rootfs
 from ._base import Choice
-from ._engine import Engine, connect, is_absent, translated
+from ._engine import Engine, connect
 from ._errors import EngineError, InvalidInput
+from ._recipe import Recipe, Wanted
 
 PROBE_SECONDS = 10
 
 
 def act(engine: Engine, wanted: _base.Base, check: bool) -> dict[str, Any]:
     """The module's result: what was chosen and, unless this is a check, done."""
-    before = inspect(engine, wanted.name).get("Id", "")
+    before = _images.find(engine, wanted.name).get("Id", "")
     choice = choose(engine, wanted)
     if not check:
         apply(engine, wanted, choice)
-    after = before if check else inspect(engine, wanted.name)["Id"]
+    after = before if check else _images.find(engine, wanted.name)["Id"]
     return _result(wanted, choice, before, after)
 
 
@@ -37,7 +37,7 @@ def without_engine(wanted: _base.Base) -> dict[str, Any]:
 
 def choose(engine: Engine, wanted: _base.Base) -> Choice:
     """What is to be done, without doing it. The registry is asked only where its answer matters."""
-    found = inspect(engine, wanted.name)
+    found = _images.find(engine, wanted.name)
     origin = _origin(engine, wanted, found) if found else ""
     if origin and not wanted.refresh and wanted.source in ("auto", origin):
         return Choice("present", f"it is there, by {origin}")
@@ -60,24 +60,14 @@ def _possible(wanted: _base.Base, choice: Choice) -> Choice:
 def apply(engine: Engine, wanted: _base.Base, choice: Choice) -> None:
     """Do what was chosen; afterwards the image has its name."""
     if choice.source == "registry":
-        _name(engine, _pull(engine, wanted.registry_reference), wanted.name)
+        _images.pull(engine, wanted.registry_reference, "", _quiet)
+        _images.name(engine, wanted.registry_reference, wanted.name)
     elif choice.source == "archive":
         image = _load(engine, wanted.archive)
-        _name(engine, image, wanted.archive_mark)
-        _name(engine, image, wanted.name)
+        _images.name(engine, image, wanted.archive_mark)
+        _images.name(engine, image, wanted.name)
     elif choice.source == "build":
         _build(engine, wanted)
-
-
-def inspect(engine: Engine, name: str) -> dict[str, Any]:
-    """What the engine knows of an image; empty where there is none."""
-    try:
-        with translated(f"inspect the image {name}"):
-            return engine.api.inspect_image(name)
-    except EngineError as error:
-        if is_absent(error):
-            return {}
-        raise
 
 
 def _result(wanted: _base.Base, choice: Choice, before: str, after: str) -> dict[str, Any]:
@@ -95,9 +85,9 @@ def _result(wanted: _base.Base, choice: Choice, before: str, after: str) -> dict
 
 def _origin(engine: Engine, wanted: _base.Base, found: dict[str, Any]) -> str:
     """How the image that is there came: registry, archive, build, hand; empty where it was built from other inputs."""
-    if found["Id"] == inspect(engine, wanted.registry_reference).get("Id"):
+    if found["Id"] == _images.find(engine, wanted.registry_reference).get("Id"):
         return "registry"
-    if found["Id"] == inspect(engine, wanted.archive_mark).get("Id"):
+    if found["Id"] == _images.find(engine, wanted.archive_mark).get("Id"):
         return "archive"
     made_from = (found["Config"].get("Labels") or {}).get(_base.LABEL)
     if not made_from:
@@ -109,61 +99,45 @@ def _refusal(engine: Engine, reference: str) -> str:
     """Why the engine cannot have an image from its registry; empty where it can. Takes ten seconds at most."""
     impatient = connect(replace(engine.address, timeout=PROBE_SECONDS))
     try:
-        with translated(f"find {reference}"):
-            impatient.api.inspect_distribution(reference)
+        _images.latest_digest(impatient, reference)
     except EngineError as error:
         return str(error)
     return ""
 
 
-def _pull(engine: Engine, reference: str) -> str:
-    with translated(f"pull {reference}"):
-        for line in engine.api.pull(reference, stream=True, decode=True):
-            if "error" in line:
-                raise EngineError(
-                    f"The engine would not pull {reference}: {line['error']}. "
-                    "source: archive and source: build need no registry."
-                )
-    return reference
-
-
 def _load(engine: Engine, archive: str) -> str:
-    """The name or id of the first image in a tar that `docker save` wrote."""
-    try:
-        tar = open(archive, "rb")
-    except OSError as error:
-        raise InvalidInput("archive", archive, f"cannot be read on this host: {error.strerror}.") from error
-    with tar, translated(f"load {archive}"):
-        for line in engine.api.load_image(tar):
-            if "Loaded image" in line.get("stream", ""):
-                return line["stream"].split(": ", 1)[1].split()[0]
-            if "error" in line:
-                raise EngineError(f"The engine would not load {archive}: {line['error']}")
-    raise InvalidInput("archive", archive, "holds no image: make it with `docker save IMAGE -o FILE`.")
-
-
-def _name(engine: Engine, image: str, name: str) -> None:
-    repository, _, tag = name.rpartition(":")
-    with translated(f"name {image} {name}"):
-        engine.api.tag(image, repository, tag)
+    """The name or id of the image in an archive."""
+    if not os.path.isfile(archive):
+        raise InvalidInput("archive", archive, "is no file on this host.")
+    return _images.load(engine, archive, _quiet)
 
 
 def _build(engine: Engine, wanted: _base.Base) -> None:
+    """Have a root filesystem, and build on it what the context says."""
     host = _rootfs.host()
-    release = _base.release(wanted, host)
-    rootfs = _ensure_rootfs(engine, wanted, release)
-    arguments = {"ROOTFS": rootfs, "JUPYTERLAB": wanted.requirement}
-    command = ["/usr/bin/docker", "build", "-q", "-t", wanted.name, "--label", f"{_base.LABEL}={_base.digest(wanted, host)}"]
-    command += ["--secret", "id=ca,src=/etc/ssl/certs/ca-certificates.crt"]
-    for key, value in arguments.items():
-        command += ["--build-arg", f"{key}={value}"]
-    subprocess.run([*command, "-"], input=_base.context_tar(wanted), check=True, env={**os.environ, "DOCKER_BUILDKIT": "1"})
+    rootfs = _ensure_rootfs(engine, wanted, _base.release(wanted, host))
+    repository, _colon, tag = wanted.name.rpartition(":")
+    with tempfile.TemporaryDirectory(prefix="myjupyter-base-") as folder:
+        for name, text in wanted.context.items():
+            _context.write(folder, name, text, 0o755 if text.startswith("#!") else 0o644)
+        recipe = Recipe(
+            base=rootfs,
+            build_args=(("JUPYTERLAB", wanted.requirement), ("ROOTFS", rootfs)),
+            labels=((_base.LABEL, _base.digest(wanted, host)),),
+        )
+        refresh = 0.0 if wanted.refresh else None
+        order = Wanted(repository=repository, tag=tag, state="present", recipe=recipe, path=folder, refresh=refresh)
+        _image.present(engine, order, False, _quiet)
 
 
 def _ensure_rootfs(engine: Engine, wanted: _base.Base, release: str) -> str:
     """The name of an image with the packages of ``wanted``; one that is there serves, unless all is to be fresh."""
     name = f"{_base.ROOTFS}:{release}"
-    labels = (inspect(engine, name).get("Config") or {}).get("Labels") or {}
+    labels = (_images.find(engine, name).get("Config") or {}).get("Labels") or {}
     if wanted.refresh or labels.get(_base.LABEL) != _base.rootfs_digest(wanted, release):
-        _name(engine, _rootfs.make(engine, wanted, release), name)
+        _images.name(engine, _rootfs.make(engine, wanted, release), name)
     return name
+
+
+def _quiet(line: str) -> None:
+    """Shows a line to nobody."""

@@ -14,7 +14,7 @@ import shutil
 import socket
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -238,10 +238,13 @@ def size_of(path: str) -> int:
     return total
 
 
-def listeners() -> list[Taken]:
-    """Every listening TCP socket of the host, with the process that holds it where that can be seen."""
+def listeners(to_name: Container[int] = ()) -> list[Taken]:
+    """Every listening TCP socket of the host; for the ports ``to_name``, with the process that holds it.
+
+    Finding a process means looking through all of them, so only what is going to be told is looked for.
+    """
     sockets = [item for path in ("/proc/net/tcp", "/proc/net/tcp6") for item in _listening(path)]
-    owners = _socket_owners({inode for _port, _address, inode in sockets})
+    owners = _socket_owners({inode for port, _address, inode in sockets if port in to_name})
     return [Taken(port, address, owners.get(inode, "another process")) for port, address, inode in sockets]
 
 
@@ -265,6 +268,8 @@ def _address(text: str) -> str:
 
 def _socket_owners(inodes: set[str]) -> dict[str, str]:
     owners: dict[str, str] = {}
+    if not inodes:
+        return owners
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
             for fd in os.scandir(f"/proc/{pid}/fd"):

@@ -22,6 +22,7 @@ from ._plan import (
     PREVIOUS,
     LabPlan,
     Step,
+    Taken,
     assign_ports,
     by_name,
     difference_of,
@@ -51,7 +52,7 @@ def make_so(engine: Engine, declared: list[Lab], options: Options, check: bool) 
 def without_engine(declared: list[Lab], options: Options) -> dict[str, Any]:
     """What a first run would do on a host that has no engine yet."""
     labs = [_settled(lab, options, {}) for lab in declared]
-    labs = assign_ports(labs, {}, _host.listeners(), options.first_port)
+    labs = assign_ports(labs, {}, _processes(labs, {}), options.first_port)
     return _report([plan_lab(lab, None, _first_steps(lab, set())) for lab in labs], options)
 
 
@@ -62,7 +63,7 @@ def _plans(engine: Engine, declared: list[Lab], options: Options, check: bool) -
     settled = [_settled(lab, options, found) for lab in declared]
     needed = [lab for lab in settled if lab.state != "absent"]
     _refuse_unknown_networks(engine, needed)
-    labs = assign_ports(settled, found, [*seen.taken, *_processes(found)], options.first_port)
+    labs = assign_ports(settled, found, [*seen.taken, *_processes(settled, found)], options.first_port)
     digests, missing = _images(engine, needed, check)
     labs = [replace(lab, image_digest=digests.get(lab.image, "")) for lab in labs]
     plans = [
@@ -87,10 +88,11 @@ def _first_steps(lab: Lab, missing: set[str]) -> list[Step]:
     return pull + ([work] if work else [])
 
 
-def _processes(found: dict[str, Found]) -> list[Any]:
+def _processes(labs: list[Lab], found: dict[str, Found]) -> list[Taken]:
     """Listeners of the host itself; those at the ports of running labs are the engine's own proxies for them."""
     proxied = {item.lab.port for item in found.values() if item.running}
-    return [item for item in _host.listeners() if item.port not in proxied]
+    declared = {lab.port for lab in labs} - proxied
+    return [item for item in _host.listeners(declared) if item.port not in proxied]
 
 
 def _refuse_strangers(declared: list[Lab], strangers: set[str]) -> None:
