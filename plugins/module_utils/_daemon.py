@@ -49,10 +49,9 @@ def merge(found: Mapping[str, Any], declared: Mapping[str, Any], swarm: bool = F
     options = result.get("log-opts", {})
     if "log-opts" not in declared and result.get("log-driver", "json-file") in ROTATING_DRIVERS:
         options = {**ROTATION, **options}
-    if options:
-        # dockerd takes nothing but strings here, and YAML has numbers.
-        result["log-opts"] = {key: _as_text(value) for key, value in options.items()}
-    return result
+    # dockerd takes nothing but strings here, and YAML has numbers.
+    result["log-opts"] = {key: _as_text(value) for key, value in options.items()}
+    return {key: value for key, value in result.items() if value or key != "log-opts"}
 
 
 def changed_keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

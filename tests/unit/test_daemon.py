@@ -1,0 +1,61 @@
+"""daemon.json: merging, and what a change takes."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.myjupyter.fleet.plugins.module_utils import _daemon
+from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import FleetError
+
+OURS = {"live-restore": True, "log-opts": {"max-size": "10m", "max-file": "3"}}
+
+
+@pytest.mark.parametrize(
+    "found, declared, wanted",
+    [
+        ({}, {}, OURS),
+        ({"debug": True}, {}, {"debug": True, **OURS}),
+        ({"live-restore": False}, {}, {**OURS, "live-restore": False}),
+        ({"live-restore": False}, {"live-restore": True}, OURS),
+        ({"log-opts": {"max-size": "1g"}}, {}, {**OURS, "log-opts": {"max-size": "1g", "max-file": "3"}}),
+        ({}, {"log-opts": {"max-file": 9}}, {"live-restore": True, "log-opts": {"max-file": "9"}}),
+        ({"log-driver": "journald"}, {}, {"log-driver": "journald", "live-restore": True}),
+        ({"log-driver": "local"}, {}, {"log-driver": "local", **OURS}),
+        ({"log-opts": {"compress": "true"}}, {"log-opts": {"compress": None}}, {"live-restore": True}),
+        ({"dns": ["1.1.1.1"]}, {"dns": ["9.9.9.9"]}, {"dns": ["9.9.9.9"], **OURS}),
+        ({"dns": ["1.1.1.1"]}, {"dns": None}, OURS),
+        ({"runtimes": {"a": {"path": "/a"}}}, {"runtimes": {"b": {"path": "/b"}}},
+         {"runtimes": {"a": {"path": "/a"}, "b": {"path": "/b"}}, **OURS}),
+    ],
+)  # fmt: skip
+def test_merge(found, declared, wanted):
+    merged = _daemon.merge(found, declared)
+    assert merged == wanted
+    assert _daemon.merge(merged, declared) == wanted, "a second run changes nothing"
+
+
+def test_a_swarm_is_not_given_live_restore():
+    assert "live-restore" not in _daemon.merge({}, {}, swarm=True)
+
+
+def test_what_was_found_is_not_touched():
+    found = {"log-opts": {"max-size": "1g"}}
+    _daemon.merge(found, {"log-opts": {"max-size": "2g"}})
+    assert found == {"log-opts": {"max-size": "1g"}}
+
+
+@pytest.mark.parametrize("text", [None, "", " \n"])
+def test_nothing_there_says_nothing(text):
+    assert _daemon.parse(text) == {}
+
+
+@pytest.mark.parametrize("text", ["{", '{"a": 1,}', "[]", '"a"'])
+def test_no_json_object_is_refused(text):
+    with pytest.raises(FleetError, match="left as it is|left as it was|it was left"):
+        _daemon.parse(text)
+
+
+def test_only_what_a_reload_cannot_bring_needs_a_restart():
+    keys = _daemon.changed_keys({"debug": True, "mtu": 1400}, {"debug": False, "mtu": 1500, "live-restore": True})
+    assert keys == ["debug", "live-restore", "mtu"]
+    assert _daemon.needs_restart(keys) == ["mtu"]

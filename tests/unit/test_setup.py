@@ -1,0 +1,183 @@
+"""Whose an engine is, and what brings a host to the one that is wanted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ansible_collections.myjupyter.fleet.plugins.module_utils import _packages, _setup
+from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import FleetError, InvalidInput
+
+PARAMS = {
+    "manage": "auto",
+    "source": "auto",
+    "version": "",
+    "hold": False,
+    "sdk": "auto",
+    "users": [],
+    "daemon": {},
+    "proxies": {},
+    "registry_certificates": {},
+    "free_space": "2G",
+    "state": "started",
+}
+DEBIAN = _packages.Release("Debian 13", "debian", "debian", "trixie")
+SUSE = _packages.Release("openSUSE Leap 15.6", "", "")
+ROCKY = _packages.Release("Rocky Linux 9.4", "redhat", "centos")
+INSTALLED = dict.fromkeys(("docker.io", "docker-cli", "docker-buildx", "iptables", "ca-certificates"), "26.1.5-1")
+DAEMON = '{"live-restore": true, "log-opts": {"max-size": "10m", "max-file": "3"}}'
+RUNNING = _setup.Running("unix:///var/run/docker.sock", "26.1.5", 7, "service", live_restore=True)
+BARE = _setup.Found(DEBIAN, True, "systemd", {"iptables": "1", "ca-certificates": "1"}, free_space=10**11)
+DONE = replace(
+    BARE,
+    packages=INSTALLED,
+    dockerd="/usr/sbin/dockerd",
+    engine=RUNNING,
+    sdk=True,
+    files={"/etc/docker/daemon.json": DAEMON},
+)
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"
+
+
+def plan(found, **params):
+    return _setup.plan(_setup.parse({**PARAMS, **params}), found)
+
+
+def test_a_bare_host_gets_everything():
+    result = plan(BARE)
+    assert result.managed and result.changes
+    assert result.packages == ("docker.io", "docker-cli", "docker-buildx", "python3-docker")
+    assert list(result.files) == ["/etc/docker/daemon.json"]
+    assert result.then == "start"
+
+
+def test_a_complete_host_gets_nothing():
+    assert plan(DONE).steps == () and not plan(DONE).changes
+
+
+@pytest.mark.parametrize(
+    "change, params, said",
+    [
+        ({"packages": {}}, {}, "comes from no package"),
+        ({"engine": replace(RUNNING, keeper="hand")}, {}, "somebody started it by hand"),
+        ({"engine": replace(RUNNING, keeper="elsewhere")}, {}, "not this host's system-wide engine"),
+        ({}, {"manage": "never"}, "manage is never"),
+    ],
+)
+def test_an_engine_that_is_somebody_elses_is_left_alone(change, params, said):
+    result = plan(replace(DONE, **change), daemon={"debug": True}, **params)
+    assert not result.managed and not result.changes and said in result.decision
+
+
+def test_an_engine_left_alone_still_gets_the_sdk():
+    found = replace(DONE, engine=replace(RUNNING, keeper="hand"), sdk=False)
+    assert plan(found).packages == ("python3-docker",)
+
+
+def test_one_started_by_hand_can_be_taken_over():
+    assert plan(replace(DONE, engine=replace(RUNNING, keeper="hand")), manage="always").managed
+
+
+@pytest.mark.parametrize(
+    "change, params, then",
+    [
+        ({}, {"daemon": {"debug": True}}, "reload"),
+        ({}, {"daemon": {"mtu": 1400}}, "restart"),
+        ({}, {"daemon": {"debug": True, "mtu": 1400}}, "restart"),
+        ({"engine": None}, {"daemon": {"debug": True}}, "start"),
+        ({"engine": None}, {"state": "configured"}, "nothing"),
+        ({"engine": replace(RUNNING, live_restore=False)}, {}, "reload"),
+        ({"engine": replace(RUNNING, outdated=True)}, {}, "restart"),
+        ({}, {"proxies": {"http": "http://10.0.0.1:3128"}}, "restart"),
+        ({}, {"registry_certificates": {"registry.example.com": CERTIFICATE}}, "nothing"),
+    ],
+)
+def test_what_dockerd_needs(change, params, then):
+    assert plan(replace(DONE, **change), **params).then == then
+
+
+def test_an_engine_that_boot_forgets_is_enabled():
+    result = plan(replace(DONE, enabled=False))
+    assert result.enable and result.changes
+
+
+@pytest.mark.parametrize(
+    "change, params, said",
+    [
+        ({"root": False}, {"daemon": {"debug": True}}, "become: true"),
+        ({"release": SUSE, "packages": {}, "engine": None, "dockerd": ""}, {}, "openSUSE Leap 15.6"),
+        ({"engine": None, "packages": {}}, {}, "installed by hand and does not run"),
+        ({"engine": None, "free_space": 10**9}, {}, "No space"),
+        ({"engine": None}, {"manage": "never"}, "no engine answers"),
+        ({"users": {"ada": None}}, {"users": ["ada"]}, "'ada' has no account"),
+        ({"engine": replace(RUNNING, containers=2)}, {"daemon": {"data-root": "/srv"}}, "would hide the 2 containers"),
+        (
+            {"engine": replace(RUNNING, containers_running=3)},
+            {"daemon": {"live-restore": False, "mtu": 1400}},
+            "would end 3 running containers",
+        ),
+        ({"engine": replace(RUNNING, containers_running=1)}, {"source": "docker"}, "would replace docker.io"),
+        ({"release": ROCKY}, {"source": "distribution"}, "use docker"),
+        ({"release": ROCKY, "sdk": False, "packages": {"docker-ce": "5:27"}}, {"sdk": "distribution"}, "use venv"),
+    ],
+)
+def test_what_cannot_or_must_not_be_done_is_refused(change, params, said):
+    with pytest.raises(FleetError, match=said):
+        plan(replace(DONE, **change), **params)
+
+
+def test_the_files_may_be_broken_where_the_engine_is_left_alone():
+    found = replace(DONE, engine=replace(RUNNING, keeper="hand"), files={"/etc/docker/daemon.json": "{"})
+    assert not plan(found).managed
+    with pytest.raises(FleetError, match="not valid JSON"):
+        plan(replace(found, engine=RUNNING))
+
+
+def test_dockers_repository_is_needed_for_its_packages_only():
+    assert plan(BARE, source="docker").repository
+    assert not plan(BARE).repository
+    there = dict.fromkeys((*_packages.FROM_DOCKER, "ca-certificates"), "5:27.3.1-1")
+    assert not plan(replace(DONE, packages=there, sdk=False)).repository
+
+
+def test_versions_are_held_once():
+    held = replace(DONE, held=frozenset({"docker.io"}))
+    assert plan(held, version="26.1", hold=True).hold == ("docker-cli",)
+    assert plan(replace(DONE, held=frozenset({"docker.io", "docker-cli"})), version="26.1", hold=True).steps == ()
+
+
+@pytest.mark.parametrize("services, more", [("systemd", _setup.DROP_IN), ("sysv", _setup.SYSV_DEFAULTS), ("none", "")])
+def test_proxies_go_where_the_engine_is_started_from(services, more):
+    params = {"proxies": {"http": "http://10.0.0.1:3128", "no": "localhost"}}
+    result = plan(replace(DONE, services=services), **params)
+    assert set(result.files) == {_setup.ENV_FILE, more} - {""}
+    assert 'HTTP_PROXY="http://10.0.0.1:3128"\n' in result.files[_setup.ENV_FILE]
+    again = replace(DONE, services=services, files={**DONE.files, **result.files})
+    assert plan(again, **params).steps == ()
+
+
+def test_a_proxys_password_is_not_shown():
+    wanted = _setup.parse({**PARAMS, "proxies": {"http": "http://u:secret@10.0.0.1"}})
+    assert "secret" not in str(_setup.result(_setup.plan(wanted, DONE), DONE))
+
+
+@pytest.mark.parametrize(
+    "params, said",
+    [
+        ({"free_space": "much"}, "free_space: 'much' is no size"),
+        ({"version": "27 3"}, "version: '27 3' is no version"),
+        ({"proxies": {"ftp": "x"}}, "proxies: 'ftp' is not known"),
+        ({"proxies": {"http": 'a"b'}}, "percent-encode"),
+        ({"registry_certificates": {"a/b": CERTIFICATE}}, "is no registry"),
+        ({"registry_certificates": {"a.b": "/etc/ca.pem"}}, "is no PEM certificate"),
+    ],
+)
+def test_bad_options_are_refused(params, said):
+    with pytest.raises(InvalidInput, match=said):
+        _setup.parse({**PARAMS, **params})
+
+
+@pytest.mark.parametrize("text, size", [("2G", 2 * 1024**3), ("1.5 GB", 3 * 512 * 1024**2), ("10", 10)])
+def test_sizes(text, size):
+    assert _setup.parse({**PARAMS, "free_space": text}).free_space == size
