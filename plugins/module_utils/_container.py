@@ -32,6 +32,7 @@ class Found:
     status: str
     health: str
     started_at: str
+    restarts: int
     networks: tuple[str, ...]
     as_created: Lab
 
@@ -110,6 +111,7 @@ def found_from(inspect: Mapping[str, Any]) -> Found:
         status=state["Status"],
         health=(state.get("Health") or {}).get("Status", ""),
         started_at=state.get("StartedAt", ""),
+        restarts=inspect.get("RestartCount", 0),
         networks=networks,
         as_created=as_created,
     )

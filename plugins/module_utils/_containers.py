@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 from ._container import Found, container_config, found_from, limits
@@ -17,6 +18,7 @@ from ._plan import NEXT, PREVIOUS, Taken
 
 LOG_LINES = 20
 ASK_VERSIONS = "import platform, importlib.metadata as m; print(platform.python_version(), m.version('jupyterlab'))"
+SETTLED = 60  # seconds that a lab has to live before its restarts are history
 CRASHES = 3  # restarts by the engine after which a lab is known not to come up
 
 
@@ -146,6 +148,14 @@ def reconnect(engine: Engine, found: Found, lab: Lab) -> None:
             engine.api.connect_container_to_network(found.container, network)
         for network in sorted(set(found.networks) - wanted):
             engine.api.disconnect_container_from_network(found.container, network)
+
+
+def ends_again_and_again(found: Found) -> bool:
+    """Whether the engine restarts it over and over: nobody works in such a lab, though it may be up for a moment."""
+    if found.status == "restarting":
+        return True
+    started = datetime.strptime(found.started_at[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
+    return found.restarts >= CRASHES and (datetime.now(timezone.utc) - started).total_seconds() < SETTLED
 
 
 def log_tail(engine: Engine, container: str) -> list[str]:

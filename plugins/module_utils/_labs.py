@@ -136,7 +136,7 @@ def _put_off(plans: list[LabPlan], options: Options) -> list[LabPlan]:
         return plans
 
     def judged(plan: LabPlan) -> LabPlan:
-        if not plan.ends_processes or plan.found is None or plan.found.status == "restarting":
+        if not plan.ends_processes or plan.found is None or _containers.ends_again_and_again(plan.found):
             return plan
         token = options.state.token(plan.found.lab.name)
         activity = _jupyter.activity(plan.found.as_created, token)
@@ -151,6 +151,8 @@ def _carry_out(engine: Engine, plans: list[LabPlan], options: Options) -> list[F
             Run(engine, plan, options).all_steps()
         except FleetError as error:
             return error
+        except OSError as error:
+            return LabError(f"{plan.wanted.name}: {error}.")
         return None
 
     return [error for error in _side_by_side(attempt, plans, options.at_once) if error]

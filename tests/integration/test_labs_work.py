@@ -150,6 +150,16 @@ def test_a_new_lab_that_does_not_come_up_tells_why(host):
     assert "nonsense" in " ".join(failure.value.result["log"])
 
 
+def test_a_lab_that_ends_again_and_again_is_not_busy(host):
+    with pytest.raises(ModuleFailed):
+        host.labs(host.lab(env={"DOCKER_STACKS_JUPYTER_CMD": "nonsense"}))
+    for _moment in range(5):
+        assert not host.labs(host.lab(), check=True)["deferred"]
+        time.sleep(0.3)
+    host.labs(host.lab())
+    assert host.server().ask("api/status")
+
+
 def test_a_slow_lab_is_given_up_on_in_time(host):
     with pytest.raises(ModuleFailed, match="within 1 s.*wait_timeout") as failure:
         host.labs(host.lab(cpus=0.05), wait_timeout=1)
