@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Real hosts for tests: containers with an init, an sshd and room for an engine of their own.
 
-    hosts.py up DIR NAME=RELEASE[:INIT] ...   make them and write DIR/inventory.yml
+    hosts.py up DIR NAME=RELEASE[:INIT] ...   make them and write DIR/inventory.yml; they see DIR/shared as /shared
     hosts.py down DIR                         take them away, with all that they left
     hosts.py image RELEASE ...                only make (or find) the images
     hosts.py clean                            remove the images kept as a cache
@@ -37,7 +37,7 @@ CODENAMES = {"debian12": "bookworm", "debian13": "trixie"}
 HAS = "systemd systemd-sysv openssh-server python3 sudo iproute2 iptables ca-certificates procps"
 SYSV = b"DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes sysvinit-core > /dev/null"
 AT_HAND = {
-    "debian12": "docker.io python3-docker python3-apt python3-venv",
+    "debian12": "docker.io python3-docker python3-apt python3-venv gpg gpg-agent",
     "debian13": "docker.io docker-cli docker-buildx python3-docker python3-apt python3-venv",
 }
 BOOT = {
@@ -79,7 +79,7 @@ class Host:
 
 def up(directory: Path, wanted: list[Host]) -> Path:
     """Make the hosts, side by side, wait until each lets us in, and return the inventory's path."""
-    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "shared").mkdir(parents=True, exist_ok=True)
     fleet = _fleet(directory)
     for image in sorted({(host.release, host.init) for host in wanted}):
         make_image(*image)
@@ -87,7 +87,7 @@ def up(directory: Path, wanted: list[Host]) -> Path:
     if not key.exists():
         _run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", fleet, "-f", str(key)])
     with ThreadPoolExecutor(4) as pool:
-        addresses = list(pool.map(lambda host: _start(fleet, host, key.with_suffix(".pub").read_text()), wanted))
+        addresses = list(pool.map(lambda host: _start(directory, host, key.with_suffix(".pub").read_text()), wanted))
     known = directory / "known_hosts"
     with known.open("a") as lines:
         for host, address in zip(wanted, addresses):
@@ -172,8 +172,9 @@ def _bare(release: str) -> str:
     return tag
 
 
-def _start(fleet: str, host: Host, public_key: str) -> str:
+def _start(directory: Path, host: Host, public_key: str) -> str:
     """Start one host and return its address, once its sshd answers."""
+    fleet = _fleet(directory)
     name = f"{fleet}-{host.name}"
     flags = ["--init"] if host.init == "none" else []
     if host.init == "systemd" and not Path("/sys/fs/cgroup/cgroup.controllers").exists():
@@ -188,6 +189,7 @@ def _start(fleet: str, host: Host, public_key: str) -> str:
         *(f"--security-opt={rule}=unconfined" for rule in ("seccomp", "systempaths", "apparmor")),
         "--device-cgroup-rule=a *:* rwm", "--cgroupns=host", "--volume=/sys/fs/cgroup:/sys/fs/cgroup:rw",
         "--tmpfs=/run", "--tmpfs=/run/lock", "--volume=/var/lib/docker", "--env=container=docker",
+        f"--volume={directory / 'shared'}:/shared:ro",
         *flags, make_image(host.release, host.init), *BOOT[host.init],
     )  # fmt: skip
     _docker("exec", "--interactive", name, "sh", "-c", "cat > /home/admin/.ssh/authorized_keys", text=public_key)

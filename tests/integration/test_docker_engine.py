@@ -303,3 +303,21 @@ def test_who_is_not_root_is_told_so(fleet):
     output = fleet.run("bare", become=False, ok=False).flat
     assert "Root is needed" in output and "become: true" in output
     fleet.run("bare")
+
+
+def test_dockers_own_repository_replaces_the_distributions_engine(fleet):
+    """The last one, as it leaves another engine behind."""
+    script = (ROOT / "tests/hosts/docker_repository.sh").read_text()
+    fleet.put("debian12", "/repository.sh", script.replace("'", "'\\''"))
+    fleet.on("debian12", "sh /repository.sh 5:27.3.1-1~debian.12~bookworm bookworm")
+    wanted = {"source": "docker", "version": "27.3", "repository": "http://127.0.0.1:8080"}
+    assert "docker-ce=5:27.3*, docker-ce-cli=5:27.3*, containerd.io" in fleet.run("debian12", check=True, **wanted).flat
+    fleet.on("debian12", f"{MAKE_IMAGE} && {SLEEP}")
+    assert "would replace docker.io by docker-ce" in fleet.run("debian12", ok=False, **wanted).flat
+    fleet.on("debian12", "docker rm -f lab")
+    fleet.run("debian12", **wanted)
+    assert fleet.on("debian12", "dpkg-query -W -f '${Version}' docker-ce") == "5:27.3.1-1~debian.12~bookworm"
+    assert fleet.on("debian12", "apt-mark showhold").split() == ["docker-ce", "docker-ce-cli"]
+    assert "tiny" in fleet.on("debian12", "docker images")
+    assert fleet.run("debian12", **wanted).count("debian12") == 0
+    assert fleet.run("debian12").count("debian12") == 0
