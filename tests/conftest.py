@@ -23,7 +23,7 @@ class ModuleFailed(Exception):
         self.result = result
 
 
-def run_module(name, *, check=False, diff=True, **options):
+def run_module(name, /, *, check=False, diff=True, **options):
     """The result of a module's run against the real engine; raises ModuleFailed."""
     arguments = {**options, "_ansible_check_mode": check, "_ansible_diff": diff}
     done = subprocess.run(

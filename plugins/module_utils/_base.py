@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 from ._errors import BuildError, InvalidInput
 from ._packages import Release
+from ._recipe import REFERENCE
 
-LABEL = "fleet.myjupyter.base"
+LABEL = "fleet.myjupyter.made-from"
 ROOTFS = "myjupyter-rootfs"
 RELEASES = {"bookworm": "debian", "trixie": "debian", "jammy": "ubuntu", "noble": "ubuntu"}
 ORIGINS = ("Debian", "Ubuntu")
@@ -54,12 +55,16 @@ class Base:
     refresh: bool
 
     @property
+    def registry_repository(self) -> str:
+        """The image to pull without its tag."""
+        return _tagged(self.registry_image.split("@")[0]).rpartition(":")[0]
+
+    @property
     def registry_reference(self) -> str:
         """The image to pull; one version of JupyterLab is a tag of its own in the Docker Stacks."""
         if not self.jupyterlab:
             return self.registry_image
-        repository = _tagged(self.registry_image.split("@")[0]).rpartition(":")[0]
-        return f"{repository}:lab-{self.jupyterlab}"
+        return f"{self.registry_repository}:lab-{self.jupyterlab}"
 
     @property
     def archive_mark(self) -> str:
@@ -98,7 +103,10 @@ def parse(options: Mapping[str, Any]) -> Base:
 
     Raises InvalidInput for a release or version that none can be made of, and for a source without its means.
     """
-    version, release = options["jupyterlab_version"], options["release"]
+    version, release, archive = options["jupyterlab_version"], options["release"], options["archive"] or ""
+    for option, wanted in (("name", "is no name for an image"), ("registry_image", "is no name of an image")):
+        if not REFERENCE.fullmatch(options[option]):
+            raise InvalidInput(option, options[option], f"{wanted}, such as quay.io/jupyter/base-notebook:latest.")
     if version and not re.fullmatch(r"4(\.\d+)?|4\.\d+\.\d+((a|b|rc)\d+)?", version):
         raise InvalidInput("jupyterlab_version", version, "is no JupyterLab 4: write 4.6, 4.6.1, or '' for the newest.")
     if release and release not in RELEASES:
@@ -106,15 +114,15 @@ def parse(options: Mapping[str, Any]) -> Base:
     for package in options["packages"]:
         if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", package):
             raise InvalidInput("packages", package, "cannot be the name of a package of Debian or Ubuntu.")
-    if options["source"] == "archive" and not options["archive"]:
-        raise InvalidInput("archive", options["archive"], "names no file, but source is 'archive': give the tar's path.")
+    if options["source"] == "archive" and not archive:
+        raise InvalidInput("archive", archive, "names no file, and source is 'archive': give a tar's path.")
     if options["source"] in ("auto", "build") and "Dockerfile" not in options["context"]:
         raise InvalidInput("context", sorted(options["context"]), "has no Dockerfile, but a build needs one.")
     return Base(
         name=_tagged(options["name"]),
         source=options["source"],
         registry_image=options["registry_image"],
-        archive=options["archive"] or "",
+        archive=archive,
         release=release,
         jupyterlab=version,
         packages=tuple(sorted({*PACKAGES, *options["packages"]})),
@@ -150,7 +158,7 @@ def release(wanted: Base, host: Release) -> str:
 
 
 def sources(targets: Iterable[Target], host: str, release: str) -> list[str]:
-    """APT's source lines for ``release``, from the mirrors that ``host`` (a codename) has for the distribution's archive.
+    """APT's source lines for ``release``, from the mirrors that the release ``host`` has for its own archive.
 
     Other repositories of the host are left out: by their Release file's Origin or, on mirrors that sign with
     their own, by suites and component. Raises BuildError where nothing remains.

@@ -17,6 +17,12 @@ from ._errors import EngineError, InvalidInput
 from ._recipe import Recipe, Wanted
 
 PROBE_SECONDS = 10
+THERE = {
+    "registry": "the registry's image is there",
+    "archive": "the archive's image is there",
+    "build": "an image made of just that is there",
+    "hand": "an image of that name is there, made by others",
+}
 
 
 def act(engine: Engine, wanted: _base.Base, check: bool) -> dict[str, Any]:
@@ -25,7 +31,7 @@ def act(engine: Engine, wanted: _base.Base, check: bool) -> dict[str, Any]:
     choice = choose(engine, wanted)
     if not check:
         apply(engine, wanted, choice)
-    after = before if check else _images.find(engine, wanted.name)["Id"]
+    after = "" if check and choice.source != "present" else _images.find(engine, wanted.name)["Id"]
     return _result(wanted, choice, before, after)
 
 
@@ -40,20 +46,12 @@ def choose(engine: Engine, wanted: _base.Base) -> Choice:
     found = _images.find(engine, wanted.name)
     origin = _origin(engine, wanted, found) if found else ""
     if origin and not wanted.refresh and wanted.source in ("auto", origin):
-        return Choice("present", f"it is there, by {origin}")
-    if wanted.source != "auto":
-        return _possible(wanted, Choice(wanted.source, "as asked for"))
-    refusal = _refusal(engine, wanted.registry_reference)
-    if not refusal:
-        return Choice("registry", f"{wanted.registry_reference} can be had")
-    if wanted.archive:
-        return Choice("archive", refusal)
-    return _possible(wanted, Choice("build", refusal))
-
-
-def _possible(wanted: _base.Base, choice: Choice) -> Choice:
+        return Choice("present", THERE[origin])
+    choice = _first(engine, wanted) if wanted.source == "auto" else Choice(wanted.source, "as asked for")
     if choice.source == "build":
         _base.release(wanted, _rootfs.host())
+    elif found and _is_newest(engine, wanted, found, choice.source):
+        return Choice("present", THERE[choice.source])
     return choice
 
 
@@ -71,8 +69,8 @@ def apply(engine: Engine, wanted: _base.Base, choice: Choice) -> None:
 
 
 def _result(wanted: _base.Base, choice: Choice, before: str, after: str) -> dict[str, Any]:
-    changed = choice.source != "present" and (before != after or not after)
-    said = {"before": f"{before or 'absent'}\n", "after": f"{after if after != before else choice.source}\n"}
+    changed = not after or after != before
+    said = {"before": f"{before or 'absent'}\n", "after": f"{after or choice.source}\n"}
     return {
         "changed": changed,
         "source": choice.source,
@@ -84,25 +82,40 @@ def _result(wanted: _base.Base, choice: Choice, before: str, after: str) -> dict
 
 
 def _origin(engine: Engine, wanted: _base.Base, found: dict[str, Any]) -> str:
-    """How the image that is there came: registry, archive, build, hand; empty where it was built from other inputs."""
+    """How the image that is there came, a key of THERE; empty where it was built from other inputs."""
     if found["Id"] == _images.find(engine, wanted.registry_reference).get("Id"):
         return "registry"
     if found["Id"] == _images.find(engine, wanted.archive_mark).get("Id"):
         return "archive"
+    if any(tag.startswith(f"{wanted.registry_repository}:") for tag in found.get("RepoTags") or []):
+        return ""
     made_from = (found["Config"].get("Labels") or {}).get(_base.LABEL)
     if not made_from:
         return "hand"
     return "build" if made_from == _base.digest(wanted, _rootfs.host()) else ""
 
 
-def _refusal(engine: Engine, reference: str) -> str:
-    """Why the engine cannot have an image from its registry; empty where it can. Takes ten seconds at most."""
+def _first(engine: Engine, wanted: _base.Base) -> Choice:
+    """The first of registry, archive and build that can be had."""
+    reference = wanted.registry_reference
     impatient = connect(replace(engine.address, timeout=PROBE_SECONDS))
     try:
         _images.latest_digest(impatient, reference)
     except EngineError as error:
-        return str(error)
-    return ""
+        cause = f"{reference} cannot be had: {str(error).partition(': ')[2]}"
+        return Choice("archive" if wanted.archive else "build", cause)
+    return Choice("registry", f"{reference} can be had")
+
+
+def _is_newest(engine: Engine, wanted: _base.Base, found: dict[str, Any], source: str) -> bool:
+    """Whether the image that is there is what the registry or the archive has now."""
+    if source == "registry":
+        digest = _images.latest_digest(engine, wanted.registry_reference)
+        return any(name.endswith(f"@{digest}") for name in found.get("RepoDigests") or [])
+    if not os.path.isfile(wanted.archive):
+        return False
+    _name, layers = _images.archived(wanted.archive, wanted.name)
+    return layers == found["RootFS"].get("Layers")
 
 
 def _load(engine: Engine, archive: str) -> str:
@@ -125,8 +138,9 @@ def _build(engine: Engine, wanted: _base.Base) -> None:
             build_args=(("JUPYTERLAB", wanted.requirement), ("ROOTFS", rootfs)),
             labels=((_base.LABEL, _base.digest(wanted, host)),),
         )
-        refresh = 0.0 if wanted.refresh else None
-        order = Wanted(repository=repository, tag=tag, state="present", recipe=recipe, path=folder, refresh=refresh)
+        order = Wanted(
+            repository, tag, "present", recipe, path=folder, refresh=0 if wanted.refresh else None, keep=1
+        )
         _image.present(engine, order, False, _quiet)
 
 

@@ -125,7 +125,9 @@ def test_user(run, case):
 
 def test_a_changed_user_can_install_packages(run):
     done = run(
-        "bash", "-c", "cd $CONDA_DIR/lib/python3.*/site-packages && touch x && pip --version && python -c 'import sys; print(sys.prefix)'",
+        "bash",
+        "-c",
+        "cd $CONDA_DIR/lib/python3.*/site-packages && touch x && python -c 'import sys; print(sys.prefix)'",
         user="root",
         environment={"NB_UID": "1010", "NB_GID": "1010"},
     )
@@ -268,7 +270,8 @@ def test_fix_permissions(run):
         ("echo '**bold**' | pandoc", "<p><strong>bold</strong></p>\n"),
         ("jupyter kernelspec list --json | grep -c '\"language\": \"python\"'", "1\n"),
         ("pip check", "No broken requirements found.\n"),
-        ("find /etc/pip.conf /root ~/.cache ~/.config /run/secrets /var/cache/myjupyter -type f -not -name '.*rc' -not -name .profile 2>&-", ""),
+        ("cat /etc/pip.conf ~/.config/pip/* /run/secrets/* 2> /dev/null", ""),
+        ("find ~/.cache /root/.cache /var/cache/myjupyter -type f 2> /dev/null", ""),
     ],
 )
 def test_what_is_in_it(run, command, out):
@@ -280,10 +283,11 @@ def test_formats_are_still_checked(run):
     script = (
         "from jsonschema import Draft202012Validator as V, FormatChecker; import sys\n"
         "ok = lambda f, v: V({'format': f}, format_checker=V.FORMAT_CHECKER).is_valid(v)\n"
-        "print(ok('iri', 'http://exämple.org/ä'), ok('iri', 'no iri'), ok('uri', 'http://a.org/'), ok('uri', '\\\\x'))\n"
+        "print(ok('iri', 'http://exämple.org/ä'), ok('iri', 'no iri'))\n"
+        "print(ok('uri', 'http://a.org/'), ok('uri', '\\\\x'))\n"
         "print('rfc3987_syntax' in sys.modules)"
     )
-    assert run("python", "-c", script).out == "True False True False\nFalse\n"
+    assert run("python", "-c", script).out == "True False\nTrue False\nFalse\n"
 
 
 def test_image(client, base):

@@ -167,7 +167,8 @@ def test_health_after_a_crash(start):
     """A killed server leaves its runtime file; the next one's counts."""
     container = start(environment={"JUPYTER_PORT": "8001"})
     wait_for(lambda: ask(container, port=8001))
-    container.exec_run(["bash", "-c", "echo '{\"url\": \"http://127.0.0.1:9/\"}' > ~/.local/share/jupyter/runtime/jpserver-1.json; sleep 1"])
+    left = "~/.local/share/jupyter/runtime/jpserver-1.json"
+    container.exec_run(["bash", "-c", f"echo '{{\"url\": \"http://127.0.0.1:9/\"}}' > {left}; sleep 1"])
     container.kill()
     container.start()
     wait_for(lambda: ask(container, port=8001))
@@ -219,8 +220,10 @@ def test_stop_lets_kernels_end(start, tmp_path, options):
     kernel = json.loads(ask(container, "/api/kernels", method="POST", body={"name": "python3"}))["id"]
     script = (
         "import jupyter_client, sys\n"
-        "c = jupyter_client.BlockingKernelClient(connection_file=jupyter_client.find_connection_file(sys.argv[1]))\n"
-        "c.load_connection_file(); c.start_channels(); c.wait_for_ready(30); c.execute(sys.argv[2], reply=True, timeout=30)"
+        "file = jupyter_client.find_connection_file(sys.argv[1])\n"
+        "kernel = jupyter_client.BlockingKernelClient(connection_file=file)\n"
+        "kernel.load_connection_file(); kernel.start_channels(); kernel.wait_for_ready(30)\n"
+        "kernel.execute(sys.argv[2], reply=True, timeout=30)"
     )
     user = "1010" if options else "1000"
     done = container.exec_run(["python", "-c", script, kernel, code], user=user)
