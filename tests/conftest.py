@@ -46,6 +46,7 @@ def run_module_fixture():
     return run_module
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items):
     """With two workers, one takes the gates and the other what shares the engine; `-n 0` is all in a row."""
     for item in items:
