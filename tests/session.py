@@ -161,11 +161,15 @@ def processes(mark: str) -> dict[int, str]:
     return alive
 
 
-def run_pytest(arguments: list[str], mark: str) -> int:
+def run_pytest(arguments: list[str], mark: str, scratch: str) -> int:
     """pytest's exit status. A signal that ends this run ends pytest as Ctrl-C would, so that tests clean up."""
     command = [sys.executable, "-m", "pytest", *arguments]
     process = subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, MARK: mark}, stdin=subprocess.DEVNULL, start_new_session=True
+        command,
+        cwd=ROOT,
+        env={**os.environ, MARK: mark, "TMPDIR": scratch},
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
     )
 
     def interrupt(_number=0, _frame=None):
@@ -220,7 +224,8 @@ def main() -> int:
         bring({**PACKAGES, **(PACKAGES_FOR_ENGINE if needs_engine else {})})
         with engine() if needs_engine else contextlib.nullcontext():
             before = found(needs_engine)
-            status = run_pytest([*selection(parts), *given[first_option:]], mark)
+            with tempfile.TemporaryDirectory(prefix="test-", ignore_cleanup_errors=True) as scratch:
+                status = run_pytest([*selection(parts), *given[first_option:]], mark, scratch)
             left = leftovers(needs_engine, before, mark)
     except NotPossible as why:
         say(str(why))
