@@ -55,7 +55,7 @@ def directory(path: str) -> Directory:
 @contextlib.contextmanager
 def opened(wanted: Wanted) -> Iterator[Context]:
     """Folders for a build of ``wanted``: tools and files, and the host's trust as secrets."""
-    with tempfile.TemporaryDirectory(prefix="myjupyter-") as root:
+    with tempfile.TemporaryDirectory(prefix="myjupyter-image-") as root:
         folder, output, secrets = (os.path.join(root, name) for name in ("context", "output", "secrets"))
         for made in (folder, output, secrets):
             os.mkdir(made)

@@ -40,7 +40,7 @@ APT = (
     "export DEBIAN_FRONTEND=noninteractive; "
     'set -- ${SSL_CERT_FILE:+-o "Acquire::https::CAInfo=$SSL_CERT_FILE"}; '
     'apt-get "$@" -qq update; '
-    'apt-get "$@" -y -q --no-install-recommends install {packages}; '
+    'apt-get "$@" -y -q --no-install-recommends install %s; '
     "rm -rf /var/log/apt /var/log/dpkg.log /var/cache/debconf/*-old"
 )
 
@@ -66,9 +66,8 @@ def building(recipe: Recipe, base: str, base_key: str, found: Base, layers: Laye
     """The Dockerfile of the image. ``config`` is the base's configuration, as the engine tells it."""
     lines = [*_system(recipe, base, base_key), "FROM system"]
     for number, _layer in enumerate(layers, 1):
-        step = f"{shlex.quote(found.executable)} -IB {INSIDE} install {layer_path(number)}"
-        mount = f"--mount=type=bind,source={layer_name(number)},target={layer_path(number)}"
-        lines.append(_run(step, CACHE, mount))
+        step = f"{shlex.quote(found.executable)} -IB {INSIDE} install {TOOLS}-layer-{number}"
+        lines.append(_run(step, CACHE, _bind(f"layer-{number}")))
     lines += [f"COPY {_chown(found, file.dest)} {json.dumps([f'files/{number}', file.dest])}"
               for number, file in enumerate(recipe.files)]  # fmt: skip
     if recipe.directory:
@@ -95,7 +94,7 @@ def _system(recipe: Recipe, base: str, base_key: str) -> list[str]:
             f"--mount=type=cache,id=myjupyter-{base_key}{path.replace('/', '-')},target={path},sharing=locked"
             for path in ("/var/cache/apt", "/var/lib/apt/lists")
         ]
-        lines.append(_run(APT.format(packages=packages), *caches))
+        lines.append(_run(APT % packages, *caches))
     if recipe.directory and recipe.directory.conda:
         step = (
             'conda="$(command -v mamba || command -v conda)"; prefix="$(dirname "$(dirname "$conda")")"; '
@@ -137,16 +136,6 @@ def _text(*lines: str) -> str:
 def commands(scripts: Sequence[str]) -> list[str]:
     """Commands as files to execute, with a shell that stops at the first error where they name none."""
     return [script if script.startswith("#!") else f"#!/bin/sh -e\n{script}\n" for script in scripts]
-
-
-def layer_name(number: int) -> str:
-    """The file of a layer's packages in the context; uv takes no other form of name."""
-    return f"pylock.{number}.toml"
-
-
-def layer_path(number: int) -> str:
-    """The same file inside a build."""
-    return f"/run/{layer_name(number)}"
 
 
 def bases(text: str, build_args: Mapping[str, str]) -> list[str]:

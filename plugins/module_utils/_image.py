@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from . import _context, _dockerfile, _images, _lock, _make
 from ._engine import Engine
-from ._errors import EngineError, InvalidInput
+from ._errors import EngineError, FleetError, InvalidInput
 from ._images import Image
 from ._make import Ground
 from ._recipe import Wanted
@@ -34,8 +33,13 @@ class Outcome:
 
 def act(engine: Engine, wanted: Wanted, check: bool) -> dict[str, Any]:
     """The module's result."""
-    with _log(wanted.log) as show:
-        return _result(wanted, STATES[wanted.state](engine, wanted, check, show))
+    log = Log(wanted.log)
+    try:
+        result = _result(wanted, STATES[wanted.state](engine, wanted, check, log.show))
+    except FleetError as error:
+        error.details.update({"log": log.path} if log.written else {})
+        raise
+    return {**result, **({"log": log.path} if log.written else {})}
 
 
 def without_engine(wanted: Wanted) -> dict[str, Any]:
@@ -176,18 +180,23 @@ def _unchanged(found: Mapping[str, Any]) -> Outcome:
     return Outcome(_images.of(found), _images.of(found))
 
 
-@contextmanager
-def _log(path: str) -> Iterator[Show]:
-    """A function that shows a line to whoever follows the file ``path``, which is made for the first one."""
-    if not path:
-        yield lambda line: None
-        return
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise InvalidInput("log", path, f"cannot be written on the host: {error.strerror}.") from error
-    with os.fdopen(handle, "w", encoding="utf-8", buffering=1) as file:
-        yield lambda line: print(line, file=file)
+class Log:
+    """A file that shows a build's lines to whoever follows it; it is made for the first one."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.written = False
+
+    def show(self, line: str) -> None:
+        if not self.path:
+            return
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | (os.O_APPEND if self.written else os.O_TRUNC)
+        try:
+            with open(os.open(self.path, flags, 0o600), "w", encoding="utf-8") as file:
+                print(line, file=file)
+        except OSError as error:
+            raise InvalidInput("log", self.path, f"cannot be written on the host: {error.strerror}.") from error
+        self.written = True
 
 
 def _result(wanted: Wanted, outcome: Outcome) -> dict[str, Any]:
@@ -198,11 +207,19 @@ def _result(wanted: Wanted, outcome: Outcome) -> dict[str, Any]:
         "changed": bool(outcome.steps),
         "steps": list(outcome.steps),
         "image": _images.about(outcome.after, wanted.name) if outcome.after else {},
-        "packages": _lock.difference(*({} if image is None else image.said("packages", {})
-                                       for image in (outcome.before, outcome.after))),
+        "packages": _packages(outcome),
         "warnings": list(outcome.warnings),
         "diff": {"before_header": wanted.name, "after_header": wanted.name, "before": before, "after": after},
-    }  # fmt: skip
+    }
+
+
+def _packages(outcome: Outcome) -> dict[str, list[str]]:
+    """How the packages differ; where there was no image before, from those of the base."""
+    after = outcome.after.said("packages", {}) if outcome.after else {}
+    if outcome.before:
+        return _lock.difference(outcome.before.said("packages", {}), after)
+    layers = outcome.after.said("layers", []) if outcome.after else []
+    return _lock.difference({}, {name: after[name] for layer in layers for name in layer})
 
 
 def _said(image: Image | None) -> dict[str, Any]:

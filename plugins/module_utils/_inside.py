@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What runs inside a build, with the base's own Python: resolve, install, compile. Standard library only.
 
-``resolve REQUEST ANSWER`` writes what was found, or why nothing was, as JSON; ``install PYLOCK`` installs it.
+``resolve REQUEST ANSWER`` writes what was found, or why nothing was, as JSON. ``install FOLDER`` installs its locks.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import json
 import os
 import platform
 import pwd
+import py_compile
 import re
 import shutil
 import subprocess
@@ -64,7 +65,7 @@ def facts(user):
 def installed():
     """Names and versions of what the base's Python has."""
     found = [(item.metadata["Name"], item.version) for item in importlib.metadata.distributions()]
-    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in sorted(found, key=str) if name}
+    return {canonical(name): version for name, version in sorted(found, key=str) if name}
 
 
 def compile_requirements(request, there):
@@ -99,44 +100,48 @@ def preferences(versions):
     return 'lock-version = "1.0"\ncreated-by = "myjupyter.fleet"\n' + "".join(items)
 
 
-def install(lock):
-    """Install a pylock.toml as the owner of what the base has, so that a notebook's pip can work on all of it.
+def install(folder):
+    """Install the pylock.toml files of a folder as the owner of what the base has, so that a notebook's pip can go on.
 
     The cache lies in the layer while this runs: what is unpacked there is linked, not copied, into its place.
+    What one file has brought is compiled while the next one is fetched.
     """
     program = uv_program()
     become(os.stat(SITE))
     cache = tempfile.mkdtemp(prefix=".cache-", dir=SITE)
+    there = installed()
     try:
-        before = installed()
-        command = ["pip", "install", "--no-deps", "--break-system-packages", "--requirement", lock]
-        done = uv(command, cache, program, stderr=None)
+        with concurrent.futures.ProcessPoolExecutor() as pool:
+            for name in sorted(os.listdir(folder)):
+                lock = os.path.join(folder, name)
+                command = ["pip", "install", "--no-deps", "--break-system-packages", "--requirement", lock]
+                if uv(command, cache, program, stderr=None).returncode:
+                    sys.exit(1)
+                before, there = there, installed()
+                changed = {name for name in there if before.get(name) != there[name]}
+                pool.map(compile_one, sources(changed), chunksize=16)
     finally:
         shutil.rmtree(cache, ignore_errors=True)
-    if done.returncode:
-        sys.exit(done.returncode)
-    after = installed()
-    compile_bytecode([name for name in after if before.get(name) != after[name]])
 
 
-def compile_bytecode(names):
-    """Compile what was installed, with all processors: else each first import in a new container would pay for it."""
-    wanted = {re.sub(r"[-_.]+", "-", name).lower() for name in names}
-    paths = []
-    for item in importlib.metadata.distributions():
-        if re.sub(r"[-_.]+", "-", item.metadata["Name"] or "").lower() in wanted:
-            for file in item.files or []:
-                if file.suffix == ".py" and not UNCOMPILED & set(file.parts):
-                    paths.append(str(item.locate_file(file)))
-    with concurrent.futures.ProcessPoolExecutor() as pool:
-        list(pool.map(compile_one, paths, chunksize=16))
+def sources(names):
+    """The files of some packages that are worth compiling: else each first import in a new container pays for it."""
+    items = [item for item in importlib.metadata.distributions() if canonical(item.metadata["Name"]) in names]
+    files = [(item, file) for item in items for file in item.files or []]
+    return [
+        str(item.locate_file(file))
+        for item, file in files
+        if file.suffix == ".py" and not UNCOMPILED & set(file.parts)
+    ]
 
 
 def compile_one(path):
-    import py_compile
-
     # A file that this Python cannot compile is its package's way to support another one.
     py_compile.compile(path, quiet=2)
+
+
+def canonical(name):
+    return re.sub(r"[-_.]+", "-", name or "").lower()
 
 
 def become(owner):
@@ -174,7 +179,10 @@ def uv_program():
         fresh = tempfile.mkdtemp(dir=CACHE)
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir"]
         print("Fetching uv", flush=True)
-        subprocess.run([*pip, "--no-deps", "--no-compile", "--target", fresh, UV], check=True)
+        command = [*pip, "--no-deps", "--no-compile", "--target", fresh, UV]
+        if subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode:
+            # The index that is set up may have nothing but its owner's packages.
+            subprocess.run([*command, "--index-url", "https://pypi.org/simple"], check=True)
         os.chmod(fresh, 0o755)
         shutil.rmtree(home, ignore_errors=True)
         os.rename(fresh, home)

@@ -17,6 +17,7 @@ from ._requirements import Requirements, masked
 TIERS = (100_000_000, 5_000_000, 0)
 # More layers than this are sorted anew: an engine has a limit, and each one costs a container at build time.
 MOST_LAYERS = 12
+PARTS = 4
 
 Packages = Mapping[str, str]
 Layers = tuple[tuple[str, ...], ...]
@@ -74,6 +75,20 @@ def layers(lock: Lock, previous: Layers, kept: Packages) -> Layers:
     if len(stay) + len(fresh) > MOST_LAYERS:
         return _by_size(lock.entries)
     return tuple(stay) + fresh
+
+
+def parts(lock: Lock, layer: Sequence[str]) -> Layers:
+    """A layer's packages in a few parts of similar size: one is compiled while the next one is fetched."""
+    entries = sorted((entry for entry in lock.entries if entry["name"] in layer), key=_size)
+    share = sum(map(_size, entries)) / PARTS
+    found: list[list[str]] = [[]]
+    filled = 0.0
+    for entry in entries:
+        if found[-1] and filled >= share * len(found):
+            found.append([])
+        found[-1].append(entry["name"])
+        filled += _size(entry)
+    return tuple(tuple(names) for names in found)
 
 
 def pylock(lock: Lock, names: Sequence[str]) -> str:

@@ -108,7 +108,8 @@ def _generated(
 ) -> Order:
     """The order for an image of our own Dockerfile."""
     for number, layer in enumerate(layers, 1):
-        _context.write(context.folder, _dockerfile.layer_name(number), _lock.pylock(lock, layer))
+        for part, names in enumerate(_lock.parts(lock, layer), 1):
+            _context.write(context.folder, f"layer-{number}/pylock.{part}.toml", _lock.pylock(lock, names))
     text = _dockerfile.building(recipe, recipe.base, base["Id"][7:15], lock.base, layers, base["Config"])
     return Order(
         context=context.folder,
@@ -168,7 +169,7 @@ def _labels(wanted: Wanted, ground: Ground, lock: Lock | None, layers: Layers) -
 def _titles(recipe: Recipe, layers: Layers) -> dict[str, str]:
     """Parts of a step's text, and what the step is called for people."""
     installing = {
-        f"install {_dockerfile.layer_path(number)}": f"Installing {_some(layer)}"
+        f"install {_dockerfile.TOOLS}-layer-{number}": f"Installing {_some(layer)}"
         for number, layer in enumerate(layers, 1)
     }
     hooks = {

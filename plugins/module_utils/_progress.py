@@ -71,6 +71,8 @@ class Progress:
         return [self._names[step]] if self._names[step] else []
 
     def _failure(self, step: str, text: str) -> str:
-        said = [line for line in self._output.get(step, []) if line.strip()]
-        name = self._names.get(step, "")
-        return f"{name}: {' / '.join(said[-4:])}" if said else f"{name or 'it'}: {text}"
+        said = [line.strip() for line in self._output.get(step, []) if line.strip()]
+        begun = [number for number, line in enumerate(said) if line.startswith(("error:", "E: ", "ERROR:"))]
+        told = " / ".join(said[begun[0] :] if begun else said[-3:])
+        status = re.search(r"exit code: \d+", text)
+        return f"{self._names.get(step) or 'It'}: {told or text}" + (f" ({status[0]})" if told and status else "")

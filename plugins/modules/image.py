@@ -151,8 +151,8 @@ options:
     type: path
   log:
     description:
-      - File on the host to which the progress of a build is written, line by line.
-      - Without it, the lines are shown by Ansible while the build runs.
+      - File on the host to which the progress of a build is written, line by line, and where it stays.
+      - Ansible shows the lines while the build runs. Without this option, their file is gone after it.
     type: path
 seealso:
   - module: myjupyter.fleet.image_info
@@ -221,6 +221,10 @@ steps:
   returned: always
   type: list
   elements: str
+log:
+  description: File on the host with the lines of the build.
+  returned: when something was built, and O(log) was given or the build failed
+  type: str
 output:
   description: The last lines of a build that failed.
   returned: when a build fails
