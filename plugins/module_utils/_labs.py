@@ -44,6 +44,8 @@ def make_so(engine: Engine, declared: list[Lab], options: Options, check: bool) 
     if not check:
         _remember(plans, options)
     result = _report(plans, options)
+    if check:
+        result["warnings"] += _images_to_come(plans)
     if failures:
         raise LabError(" ".join(str(error) for error in failures), **{**_logs(failures), **result})
     return result
@@ -83,9 +85,9 @@ def _settled(lab: Lab, options: Options, found: dict[str, Found]) -> Lab:
 
 
 def _first_steps(lab: Lab, missing: set[str]) -> list[Step]:
-    pull = [Step("pull", f"{lab.image} is not on this host")] if lab.image in missing else []
-    work = _host.work_dir_step(lab)
-    return pull + ([work] if work else [])
+    to_pull = lab.image in missing and _can_be_pulled(lab.image)
+    pull = Step("pull", f"{lab.image} is not on this host") if to_pull else None
+    return [step for step in (pull, _host.work_dir_step(lab)) if step]
 
 
 def _processes(labs: list[Lab], found: dict[str, Found]) -> list[Taken]:
@@ -118,16 +120,32 @@ def _images(engine: Engine, labs: list[Lab], check: bool) -> tuple[dict[str, str
     names = {lab.image for lab in labs}
     digests = _containers.digests(engine, names)
     missing = names - set(digests)
-    for name in sorted(missing):
-        if "/" not in name:
-            lab = next(lab for lab in labs if lab.image == name)
+    if check or not missing:
+        return digests, missing
+    for lab in labs:
+        if lab.image in missing and not _can_be_pulled(lab.image):
             raise InvalidInput(
-                f"labs[{lab.name}].image", name, "is not on this host: build it with the role "
+                f"labs[{lab.name}].image", lab.image, "is not on this host: build it with the role "
                 "myjupyter.fleet.jupyter_image, or name one with its registry, such as quay.io/jupyter/scipy-notebook."
             )  # fmt: skip
-        if not check:
-            _containers.pull(engine, name)
-    return (digests if check or not missing else _containers.digests(engine, names)), missing
+    for name in sorted(missing):
+        _containers.pull(engine, name)
+    return _containers.digests(engine, names), missing
+
+
+def _can_be_pulled(image: str) -> bool:
+    """A bare name is one of this host's own: nobody else's image of that name is meant."""
+    return "/" in image
+
+
+def _images_to_come(plans: list[LabPlan]) -> list[str]:
+    """In a check, the run that is foretold may build an image before it comes to the labs."""
+    images = {plan.wanted.image for plan in plans if plan.wanted.state != "absent" and not plan.wanted.image_digest}
+    return [
+        f"The image {image} is not on this host: the run needs it to be built before its labs."
+        for image in sorted(images)
+        if not _can_be_pulled(image)
+    ]
 
 
 def _put_off(plans: list[LabPlan], options: Options) -> list[LabPlan]:

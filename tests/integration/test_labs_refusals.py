@@ -25,7 +25,6 @@ def refuse(host, sentence, *labs, **options):
         ({"work_dir": "/"}, "not a directory for one person's work"),
         ({"work_dir": "/home"}, "not a directory for one person's work"),
         ({"work_dir": "/etc"}, "not a directory for one person's work"),
-        ({"image": "no-such-image"}, "image: 'no-such-image' is not on this host.*jupyter_image"),
         ({"networks": ["no-such-net"]}, "networks: 'no-such-net' is not on this host.*docker network create"),
         ({"owner": "nosuchuser"}, "owner: 'nosuchuser' is no user of this host"),
         ({"token_file": "/no/such/file"}, "token_file: '/no/such/file' cannot be read"),
@@ -36,6 +35,15 @@ def refuse(host, sentence, *labs, **options):
 )
 def test_one_lab(host, options, sentence):
     refuse(host, sentence, host.lab(**options))
+
+
+def test_image_that_is_not_there(host):
+    """A check may come before the run that builds it, and says so."""
+    foretold = host.labs(host.lab(image="no-such-image"), check=True)
+    assert "no-such-image is not on this host" in str(foretold["warnings"])
+    with pytest.raises(ModuleFailed, match="image: 'no-such-image' is not on this host.*jupyter_image"):
+        host.labs(host.lab(image="no-such-image"))
+    assert not host.exists()
 
 
 def test_image_of_an_unreachable_registry(host):

@@ -73,7 +73,7 @@ def test_try_another_jupyterlab_beside_the_old_one(host, inventory, playbook):
 
     playbook("-i", inventory, "playbooks/try.yml", "-e", "version=4.5", "-e", "state=absent")
     assert [lab["name"] for lab in host.info()["labs"] if lab["name"].startswith(host.prefix)] == [host.name()]
-    assert not host.engine.images(f"{host.name('image')}-try-4.5")
+    assert not host.engine.images(f"{host.name()}-try-4.5")
     assert (copy.read_text(), host.inspect()["State"]["StartedAt"]) == ("tried", before)
 
 
