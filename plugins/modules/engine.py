@@ -120,7 +120,7 @@ decision:
   description: What was found and decided, in a sentence.
   type: str
   returned: success
-  sample: "Engine 26.1.5 at unix:///var/run/docker.sock (docker.io) on Debian GNU/Linux 13 (trixie), kept by systemd."
+  sample: "Engine 26.1.5 at unix:///var/run/docker.sock, docker.io, is kept by systemd."
 steps:
   description: All that brings the host to what is wanted, in order, with what is left to others (RV(missing)).
   type: list
@@ -168,7 +168,7 @@ host:
       type: str
 """
 
-from ansible_collections.myjupyter.fleet.plugins.module_utils import _dockerd, _machine, _module, _setup
+from ansible_collections.myjupyter.fleet.plugins.module_utils import _decide, _dockerd, _machine, _module, _setup
 from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import EngineAbsent
 
 OPTIONS = {
@@ -179,7 +179,7 @@ OPTIONS = {
     "sdk": {"type": "str", "choices": ["auto", "distribution", "venv", "none"], "default": "auto"},
     "users": {"type": "list", "elements": "str", "default": []},
     "daemon": {"type": "dict", "default": {}},
-    "proxies": {"type": "dict", "default": {}},
+    "proxies": {"type": "dict", "default": {}, "no_log": True},
     "registry_certificates": {"type": "dict", "default": {}},
     "free_space": {"type": "str", "default": "2G"},
     "state": {"type": "str", "choices": ["configured", "started"], "default": "started"},
@@ -189,7 +189,7 @@ OPTIONS = {
 def act(wanted, check):
     """Plan, apply unless ``check``, and tell."""
     found = _machine.observe(wanted)
-    plan = _setup.plan(wanted, found)
+    plan = _decide.plan(wanted, found)
     warnings = list(plan.warnings)
     if not check and plan.changes:
         if plan.then == "start" and not found.dockerd:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.myjupyter.fleet.plugins.module_utils import _packages, _setup
+from ansible_collections.myjupyter.fleet.plugins.module_utils import _decide, _packages, _setup
 from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import FleetError, InvalidInput
 
 PARAMS = {
@@ -41,7 +41,7 @@ CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"
 
 
 def plan(found, **params):
-    return _setup.plan(_setup.parse({**PARAMS, **params}), found)
+    return _decide.plan(_setup.parse({**PARAMS, **params}), found)
 
 
 def test_a_bare_host_gets_everything():
@@ -61,7 +61,7 @@ def test_a_complete_host_gets_nothing():
     [
         ({"packages": {}}, {}, "comes from no package"),
         ({"engine": replace(RUNNING, keeper="hand")}, {}, "somebody started it by hand"),
-        ({"engine": replace(RUNNING, keeper="elsewhere")}, {}, "not this host's system-wide engine"),
+        ({"engine": replace(RUNNING, keeper="elsewhere")}, {}, "rootless, Docker Desktop's, or elsewhere"),
         ({}, {"manage": "never"}, "manage is never"),
     ],
 )
@@ -77,6 +77,14 @@ def test_an_engine_left_alone_still_gets_the_sdk():
 
 def test_one_started_by_hand_can_be_taken_over():
     assert plan(replace(DONE, engine=replace(RUNNING, keeper="hand")), manage="always").managed
+    unpacked = replace(DONE, packages={}, engine=replace(RUNNING, keeper="hand"))
+    assert plan(unpacked, manage="always").packages == (), "dockerd is there"
+
+
+def test_beside_an_engine_elsewhere_one_of_our_own_can_be_had():
+    found = replace(BARE, engine=_setup.Running("unix:///run/user/1000/docker.sock", "27.3.1"))
+    result = plan(found, manage="always")
+    assert result.then == "start" and "docker.io" in result.packages
 
 
 @pytest.mark.parametrize(
@@ -159,7 +167,7 @@ def test_proxies_go_where_the_engine_is_started_from(services, more):
 
 def test_a_proxys_password_is_not_shown():
     wanted = _setup.parse({**PARAMS, "proxies": {"http": "http://u:secret@10.0.0.1"}})
-    assert "secret" not in str(_setup.result(_setup.plan(wanted, DONE), DONE))
+    assert "secret" not in str(_setup.result(_decide.plan(wanted, DONE), DONE))
 
 
 @pytest.mark.parametrize(
