@@ -97,7 +97,10 @@ def _system(recipe: Recipe, base: str, base_key: str) -> list[str]:
         lines.append(_run(APT % packages, *caches))
     if recipe.directory and recipe.directory.conda:
         step = (
-            'conda="$(command -v mamba || command -v conda)"; prefix="$(dirname "$(dirname "$conda")")"; '
+            'conda="$(command -v mamba || command -v conda)" || { '
+            'echo "error: environment.yml needs conda or mamba, which the base does not have: '
+            'write requirements.txt, or take a base that has one"; exit 1; }; '
+            'prefix="$(dirname "$(dirname "$conda")")"; '
             f'CONDA_PKGS_DIRS=/var/cache/myjupyter/conda "$conda" env update -q -p "$prefix" -f {TOOLS}-conda.yml'
         )
         lines.append(_run(step, CACHE, _bind("conda.yml")))

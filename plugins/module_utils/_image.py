@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from . import _context, _dockerfile, _images, _lock, _make
@@ -60,7 +60,7 @@ def present(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
         missing = f"{wanted.recipe.base} is not here yet, so nobody can tell which packages will be installed."
         return Outcome(before, _declared(wanted), [*steps, f"build {wanted.name}"], [missing])
     digest = wanted.recipe.digest([layer for base in bases if base for layer in base["RootFS"].get("Layers") or []])
-    same = [image for image in images if image.said("recipe", "") == digest]
+    same = [image for image in images if image.ours and image.said("recipe", "") == digest]
     found = before if before in same else next(iter(same), None)
     if found and not _due(found.created, wanted):
         after = found
@@ -109,15 +109,15 @@ def absent(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
     images = _images.named(engine, wanted.repository)
     before = next((image for image in images if wanted.name in image.tags), None)
     going = [(image, [tag for tag in image.tags if _meant(tag, wanted)]) for image in images]
-    going = [(image, tags) for image, tags in going if tags or not (image.tags or wanted.tag)]
+    going = [(image, tags) for image, tags in going if tags]
     used = _images.users(engine) if going else {}
     for image, tags in going:
         if set(tags) == set(image.tags) and image.id in used:
             raise EngineError(
-                f"{(tags or [image.id[7:19]])[0]} is in use by {', '.join(used[image.id])}: remove these containers "
+                f"{tags[0]} is in use by {', '.join(used[image.id])}: remove these containers "
                 "first, for instance with the module myjupyter.fleet.labs and state: absent."
             )
-    names = [name for image, tags in going for name in tags or [image.id]]
+    names = [name for _image, tags in going for name in tags]
     if not check:
         for name in names:
             _images.remove(engine, name)
@@ -147,16 +147,14 @@ def _bases(engine: Engine, wanted: Wanted, check: bool, show: Show) -> tuple[lis
 
 def _prune(engine: Engine, wanted: Wanted, images: Sequence[Image], after: Image, check: bool) -> list[str]:
     """Remove what is older than the images to keep, and not in use; the steps that takes."""
-    old = [image for image in images if image.id != after.id and image.said("name", "") == wanted.repository]
+    old = [image for image in images if image.id != after.id and image.ours]
     if len(old) <= wanted.keep:
         return []
     used = _images.users(engine)
     names = []
     for image in old[wanted.keep :]:
-        tags = [tag for tag in image.tags if tag != wanted.name]
-        ours = [tag for tag in tags if tag.rpartition(":")[0] == wanted.repository]
         if image.id not in used:
-            names += ours or ([] if tags else [image.id])
+            names += [tag for tag in image.tags if tag != wanted.name and _meant(tag, replace(wanted, tag=""))]
     if not check:
         for name in names:
             _images.remove(engine, name)
@@ -216,7 +214,7 @@ def _result(wanted: Wanted, outcome: Outcome) -> dict[str, Any]:
 def _packages(outcome: Outcome) -> dict[str, list[str]]:
     """How the packages differ; where there was no image before, from those of the base."""
     after = outcome.after.said("packages", {}) if outcome.after else {}
-    if outcome.before:
+    if outcome.before and outcome.before.ours:
         return _lock.difference(outcome.before.said("packages", {}), after)
     layers = outcome.after.said("layers", []) if outcome.after else []
     return _lock.difference({}, {name: after[name] for layer in layers for name in layer})
@@ -226,6 +224,8 @@ def _said(image: Image | None) -> dict[str, Any]:
     """An image as a diff shows it."""
     if image is None:
         return {}
+    if image.id and not image.ours:
+        return {"id": image.id}
     said = {
         "id": image.id,
         "recipe": image.said("declaration", {}),

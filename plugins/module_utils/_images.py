@@ -28,6 +28,11 @@ class Image:
     created: float = 0
     size: int = 0
 
+    @property
+    def ours(self) -> bool:
+        """Whether its labels are its own: what is built on an image of ours, by whomever, has them too."""
+        return f"{self.said('name', '')}:{self.said('tag', '')}" in self.tags
+
     def said(self, name: str, default: Any = None) -> Any:
         """A label of ours; JSON where ``default`` is no text."""
         value = self.labels.get(LABEL + name)
@@ -48,12 +53,10 @@ def find(engine: Engine, name: str) -> dict[str, Any]:
 
 
 def named(engine: Engine, repository: str) -> list[Image]:
-    """The images of a repository and those that were built for it and lost their name, newest first."""
+    """The images of a repository, newest first."""
     with translated(f"list the images of {repository}"):
         found = engine.api.images(filters={"reference": repository})
-        found += engine.api.images(filters={"label": f"{LABEL}name={repository}"})
-    images = {item["Id"]: _image(item) for item in found}
-    return sorted(images.values(), key=lambda image: (-image.created, image.id))
+    return sorted((_image(item) for item in found), key=lambda image: (-image.created, image.id))
 
 
 def image(engine: Engine, name: str) -> Image:

@@ -49,7 +49,8 @@ def make(engine: Engine, wanted: Wanted, ground: Ground, check: bool, show: Call
     recipe = wanted.recipe
     with _context.opened(wanted) as context:
         if recipe.dockerfile:
-            image = Image("", _tags(wanted, ground.digest), _labels(wanted, ground, None, ()))
+            key = os.urandom(32).hex() if ground.found else ground.digest
+            image = _planned(wanted, key, _labels(wanted, ground, None, ()))
             order = _as_it_is(recipe, context, image, bool(ground.found))
         else:
             lock = _resolve(engine, command, wanted, ground, context, show)
@@ -57,7 +58,7 @@ def make(engine: Engine, wanted: Wanted, ground: Ground, check: bool, show: Call
                 return ground.found
             layers = _lock.layers(lock, *_history(ground.before))
             key = hashlib.sha256(json.dumps([ground.digest, lock.packages]).encode()).hexdigest()
-            image = Image("", _tags(wanted, key), _labels(wanted, ground, lock, layers))
+            image = _planned(wanted, key, _labels(wanted, ground, lock, layers))
             order = _generated(recipe, context, image, ground.base, lock, layers)
         if check:
             return image
@@ -140,13 +141,15 @@ def _as_it_is(recipe: Recipe, context: Context, image: Image, fresh: bool) -> Or
 
 def _history(before: Image | None) -> tuple[Layers, dict[str, str]]:
     """The layers and the packages of the image before; none where it was not built by this collection."""
-    if before is None:
+    if before is None or not before.ours:
         return (), {}
     return tuple(tuple(layer) for layer in before.said("layers", [])), before.said("packages", {})
 
 
-def _tags(wanted: Wanted, key: str) -> tuple[str, ...]:
-    return (wanted.name, f"{wanted.repository}:{key[:12]}")
+def _planned(wanted: Wanted, key: str, labels: dict[str, str]) -> Image:
+    """An image that is not there yet. Beside the name that moves it has one that tells it from all others."""
+    tag = key[:12]
+    return Image("", (wanted.name, f"{wanted.repository}:{tag}"), {**labels, f"{LABEL}tag": tag})
 
 
 def _labels(wanted: Wanted, ground: Ground, lock: Lock | None, layers: Layers) -> dict[str, str]:
@@ -154,15 +157,13 @@ def _labels(wanted: Wanted, ground: Ground, lock: Lock | None, layers: Layers) -
         "name": wanted.repository,
         "recipe": ground.digest,
         "declaration": json.dumps(wanted.recipe.declaration(), sort_keys=True),
-        "base": wanted.recipe.base,
+        "base": "" if wanted.recipe.dockerfile else wanted.recipe.base,
+        # Said even where there is nothing to say: a base has such labels, and its own are not this image's.
+        "packages": json.dumps(lock.packages if lock else {}),
+        "layers": json.dumps(layers),
+        "python": lock.base.python if lock else "",
+        "jupyterlab": lock.packages.get("jupyterlab", "") if lock else "",
     }
-    if lock:
-        ours.update(
-            packages=json.dumps(lock.packages),
-            layers=json.dumps(layers),
-            python=lock.base.python,
-            jupyterlab=lock.packages.get("jupyterlab", ""),
-        )
     return {**dict(wanted.recipe.labels), **{LABEL + name: value for name, value in ours.items()}}
 
 

@@ -47,14 +47,16 @@ class Images:
         return self.engine.inspect_image(name or self.name)
 
     def ids(self):
-        return {item["Id"] for item in self.engine.images(filters={"label": f"fleet.myjupyter.name={self.name}"})}
+        return {item["Id"] for item in self.engine.images(self.name)}
 
     def clean(self):
+        """Take away all names that begin with the test's; an image that has others stays."""
         for item in self.engine.containers(all=True, filters={"name": self.name}):
             self.engine.remove_container(item["Id"], force=True, v=True)
-        named = {item["Id"] for item in self.engine.images(filters={"reference": f"{self.name}*"})}
-        for image in self.ids() | named:
-            self.engine.remove_image(image, force=True)
+        for item in self.engine.images(filters={"reference": f"{self.name}*"}):
+            for name in item["RepoTags"] or []:
+                if name.startswith(self.name):
+                    self.engine.remove_image(name)
 
 
 @pytest.fixture(name="images")

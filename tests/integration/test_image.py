@@ -87,6 +87,17 @@ def test_a_tag_of_its_own(images):
     assert len(images.image(state="absent")["steps"]) == 3
 
 
+def test_what_others_build_on_it_is_theirs(images):
+    made = images.image(environment={"A": "1"})
+    container = images.engine.create_container(images.name, "true")["Id"]
+    derived = images.engine.commit(container, images.name, "mine")["Id"]
+    images.engine.remove_container(container)
+    images.engine.tag(derived, images.name, "latest")
+    back = images.twice(environment={"A": "1"}, keep=0)
+    assert back["image"]["id"] == made["image"]["id"]
+    assert images.inspect(f"{images.name}:mine")["Id"] == derived
+
+
 def test_save_and_load(images, tmp_path):
     images.image(environment={"A": "1"})
     layers, archive = images.inspect()["RootFS"]["Layers"], tmp_path / "image.tar"
