@@ -21,6 +21,7 @@ SHELL = {
     "_engine": "an engine",
     "_host": "a host's disk and ports",
     "_image": "all that an image stands on",
+    "_image_info": "an engine, about images",
     "_images": "an engine, about images",
     "_inside": "the inside of a build, where it runs as a program of its own",
     "_jupyter": "a Jupyter Server",
