@@ -43,7 +43,8 @@ class Found:
 
 def server_config(lab: Lab) -> dict[str, Any]:
     """The server's configuration: ours, and over it the user's."""
-    return _merged({"ServerApp": {"root_dir": work_target(lab), "base_url": lab.base_url}}, lab.config)
+    server = {"root_dir": work_target(lab), "base_url": lab.base_url, **({"allow_root": True} if lab.rootless else {})}
+    return _merged({"ServerApp": server}, lab.config)
 
 
 def work_target(lab: Lab) -> str:
@@ -56,7 +57,7 @@ def container_config(lab: Lab, private_dir: str, stop_timeout: int) -> dict[str,
     return {
         "Image": lab.image,
         "Hostname": lab.name,
-        "User": "0:0" if lab.start_as_root else lab.owner,
+        "User": "0:0" if lab.start_as_root or lab.rootless else lab.owner,
         "Env": [f"{key}={value}" for key, value in sorted(_environment(lab).items())],
         "Labels": {**lab.labels, LAB_LABEL: lab.name, SPEC_LABEL: to_label(lab)},
         "ExposedPorts": {port: {}},
@@ -118,10 +119,8 @@ def found_from(inspect: Mapping[str, Any]) -> Found:
 
 
 def _environment(lab: Lab) -> dict[str, str]:
-    uid, gid = lab.ids
-    names = {"NB_UID": str(uid), "NB_GID": str(gid)} if lab.start_as_root else {}
     return {
-        **names,
+        **_identity(lab),
         **lab.env,
         "JUPYTER_TOKEN_FILE": f"{RUN_DIR}/token",
         "JUPYTER_CONFIG_PATH": RUN_DIR,
@@ -129,8 +128,16 @@ def _environment(lab: Lab) -> dict[str, str]:
     }
 
 
-def _tmpfs_owner(lab: Lab) -> str:
+def _identity(lab: Lab) -> dict[str, str]:
+    """Whom start.sh shall become. Under a rootless engine the lab's root is the user of the host, so it stays root."""
+    if lab.rootless:
+        return {"NB_USER": "root", "NB_UID": "0", "NB_GID": "0"}
     uid, gid = lab.ids
+    return {"NB_UID": str(uid), "NB_GID": str(gid)} if lab.start_as_root else {}
+
+
+def _tmpfs_owner(lab: Lab) -> str:
+    uid, gid = (0, 0) if lab.rootless else lab.ids
     return f",uid={uid},gid={gid}"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ class Engine:
     api: Any = field(repr=False)
     version: str = ""
     api_version: str = ""
+    rootless_user: str = ""  # UID:GID of the user whose engine it is; empty for root's
 
 
 def find(options: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Address:
@@ -77,7 +79,7 @@ def connect(address: Address) -> Engine:
             f"The engine at {address.url} is {about['Version']}; 20.10 or later is needed: "
             "upgrade it, for instance with the role myjupyter.fleet.docker_engine."
         )
-    return Engine(address, api, about["Version"], about["ApiVersion"])
+    return Engine(address, api, about["Version"], about["ApiVersion"], _rootless_user(address, api))
 
 
 @contextlib.contextmanager
@@ -144,6 +146,17 @@ def _check_socket(url: str) -> None:
             f"No permission to use the Docker Engine at {path}: become root for this task, "
             "or add the remote user to the group docker."
         )
+
+
+def _rootless_user(address: Address, api: Any) -> str:
+    """The default socket is root's; only of another one it has to be asked."""
+    path = address.url.partition("unix://")[2]
+    if path in ("", DEFAULT_SOCKET):
+        return ""
+    with translated(f"ask the engine at {address.url} about itself"):
+        rootless = "name=rootless" in (api.info().get("SecurityOptions") or [])
+    user = os.stat(path).st_uid
+    return f"{user}:{pwd.getpwuid(user).pw_gid}" if rootless else ""
 
 
 def _tls(address: Address) -> Any:

@@ -124,8 +124,15 @@ def token_digest(token: str) -> str:
     return digest(token) if token else ""
 
 
-def settle_owner(lab: Lab) -> str:
+def settle_owner(lab: Lab, rootless_user: str = "") -> str:
     """``UID:GID`` of the lab: declared, else its work directory's, else jovyan:users (or the user who is not root)."""
+    if rootless_user:
+        if lab.owner not in ("", rootless_user):
+            raise InvalidInput(
+                f"labs[{lab.name}].owner", lab.owner,
+                f"cannot be had from a rootless engine, whose labs are those of {rootless_user}: leave it out.",
+            )  # fmt: skip
+        return rootless_user
     if ":" in lab.owner:
         return lab.owner
     if lab.owner:

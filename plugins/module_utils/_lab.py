@@ -23,7 +23,8 @@ class Lab:
     """One persistent JupyterLab container.
 
     Sizes are bytes (0: no limit), ``port`` 0 means that one is still to be chosen, ``owner`` is
-    ``UID:GID`` (empty: not yet settled). ``image_digest`` and ``token_digest`` are empty until looked up.
+    ``UID:GID`` (empty: not yet settled), ``rootless`` tells of the engine. ``image_digest`` and
+    ``token_digest`` are empty until looked up.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Lab:
     healthcheck: dict[str, Any] = field(default_factory=dict)
     ephemeral: bool = False
     start_as_root: bool = False
+    rootless: bool = False
     image_digest: str = ""
     token_digest: str = ""
 

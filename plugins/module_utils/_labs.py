@@ -53,7 +53,7 @@ def make_so(engine: Engine, declared: list[Lab], options: Options, check: bool) 
 
 def without_engine(declared: list[Lab], options: Options) -> dict[str, Any]:
     """What a first run would do on a host that has no engine yet."""
-    labs = [_settled(lab, options, {}) for lab in declared]
+    labs = [_settled(lab, options, "") for lab in declared]
     labs = assign_ports(labs, {}, _processes(labs, {}), options.first_port)
     return _report([plan_lab(lab, None, _first_steps(lab, set())) for lab in labs], options)
 
@@ -62,7 +62,7 @@ def _plans(engine: Engine, declared: list[Lab], options: Options, check: bool) -
     seen = _containers.observe(engine)
     found, leftovers = by_name(seen.labs)
     _refuse_strangers(declared, seen.strangers)
-    settled = [_settled(lab, options, found) for lab in declared]
+    settled = [_settled(lab, options, engine.rootless_user) for lab in declared]
     needed = [lab for lab in settled if lab.state != "absent"]
     _refuse_unknown_networks(engine, needed)
     labs = assign_ports(settled, found, [*seen.taken, *_processes(settled, found)], options.first_port)
@@ -75,13 +75,16 @@ def _plans(engine: Engine, declared: list[Lab], options: Options, check: bool) -
     return plans + [plan_purge(item) for name, item in sorted(found.items()) if options.purge and name not in names]
 
 
-def _settled(lab: Lab, options: Options, found: dict[str, Found]) -> Lab:
+def _settled(lab: Lab, options: Options, rootless_user: str) -> Lab:
     """The lab with all decided that the host decides: whose it is, and by which token it is entered."""
     if lab.state == "absent":
         return lab
     _host.check_paths(lab, options.work_root)
+    owner = _host.settle_owner(lab, rootless_user)
     token = _host.token_for(lab, options.state)
-    return replace(lab, owner=_host.settle_owner(lab), token=token, token_digest=_host.token_digest(token))
+    return replace(
+        lab, owner=owner, rootless=bool(rootless_user), token=token, token_digest=_host.token_digest(token)
+    )
 
 
 def _first_steps(lab: Lab, missing: set[str]) -> list[Step]:
