@@ -49,9 +49,10 @@ class Order:
     fresh: bool = False
 
 
-def find(environ: Mapping[str, str] = os.environ) -> Command | None:
+def find(environ: Mapping[str, str] | None = None) -> Command | None:
     """The first command on PATH, then in the usual places, that can build with BuildKit; None where none can."""
-    folders = dict.fromkeys([*environ.get("PATH", "").split(os.pathsep), *USUAL_PLACES])
+    path = (os.environ if environ is None else environ).get("PATH", "")
+    folders = dict.fromkeys([*path.split(os.pathsep), *USUAL_PLACES])
     programs = [os.path.join(folder, "docker") for folder in folders if folder]
     for program in programs:
         if not os.access(program, os.X_OK):
@@ -75,12 +76,11 @@ def run(engine: Engine, command: Command, order: Order, show: Callable[[str], No
     environ = {name: value for name, value in os.environ.items() if name not in ("DOCKER_HOST", "DOCKER_CONTEXT")}
     environ.update(command.environ, BUILDX_NO_DEFAULT_ATTESTATIONS="1")
     tail: list[str] = []
-    with subprocess.Popen(
+    with subprocess.Popen(  # pylint: disable=ansible-bad-function  # no AnsibleModule comes down here
         words, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, encoding="utf-8", errors="replace",
     ) as process:  # fmt: skip
-        assert process.stdout
-        for line in process.stdout:
+        for line in process.stdout or ():
             for shown in progress.feed(line):
                 show(shown)
                 tail = [*tail[-39:], shown]
@@ -119,5 +119,7 @@ def _reason(text: str) -> str:
 
 def _says(*words: str) -> str:
     """What a command prints; empty where it fails."""
-    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(  # pylint: disable=ansible-bad-function  # no AnsibleModule comes down here
+        words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     return done.stdout if done.returncode == 0 else ""

@@ -145,7 +145,7 @@ def _systemctl(verb: str) -> None:
     run(["systemctl", "reset-failed", "docker.service"])
     status, output = run(["systemctl", verb, "docker.service"])
     if status or not _answers_within(START_SECONDS):
-        _, log = run(["journalctl", "--unit=docker.service", f"--lines={LOG_LINES}", "--no-pager", "--output=cat"])
+        _ended, log = run(["journalctl", "--unit=docker.service", f"--lines={LOG_LINES}", "--no-pager", "--output=cat"])
         raise EngineError(f"systemd could not {verb} the engine: {_last_error(log) or output}", log=log)
 
 
@@ -157,9 +157,9 @@ def _start_ourselves(dockerd: str) -> None:
             os.unlink(pid_file)
     if os.path.exists(LOG) and os.path.getsize(LOG) > LOG_BYTES:
         os.replace(LOG, f"{LOG}.1")
-    name, _, value = MARK.partition("=")
+    name, _equals, value = MARK.partition("=")
     with open(LOG, "ab") as log:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # pylint: disable=ansible-bad-function  # no AnsibleModule comes down here
             [dockerd],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -197,7 +197,7 @@ def _stop(pid: int) -> None:
 
 def _proxies() -> dict[str, str]:
     pairs = (line.partition("=") for line in (read(_setup.ENV_FILE) or "").splitlines())
-    return {name: value.strip('"') for name, _, value in pairs}
+    return {name: value.strip('"') for name, _equals, value in pairs}
 
 
 def _answers() -> bool:

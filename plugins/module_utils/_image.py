@@ -191,7 +191,7 @@ class Log:
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | (os.O_APPEND if self.written else os.O_TRUNC)
         try:
             with open(os.open(self.path, flags, 0o600), "w", encoding="utf-8") as file:
-                print(line, file=file)
+                file.write(f"{line}\n")
         except OSError as error:
             raise InvalidInput("log", self.path, f"cannot be written on the host: {error.strerror}.") from error
         self.written = True

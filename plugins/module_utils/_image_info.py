@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from . import _images
 from ._engine import Engine, translated
@@ -48,8 +49,7 @@ def without_engine(asked: Asked) -> dict[str, Any]:
 
 
 def _found(engine: Engine, name: str) -> list[Image]:
-    match = REFERENCE.fullmatch(name)
-    assert match
+    match = cast("re.Match[str]", REFERENCE.fullmatch(name))
     if match[2] or match[3]:
         image = _images.of(_images.find(engine, name))
         return [image] if image else []

@@ -11,7 +11,7 @@ import re
 import tarfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from ._engine import Engine, is_absent, translated
 from ._errors import BuildError, EngineError, InvalidInput
@@ -122,8 +122,7 @@ def latest_digest(engine: Engine, reference: str) -> str:
 
 def pull(engine: Engine, reference: str, platform: str, show: Callable[[str], None]) -> None:
     """Pull an image; raises BuildError with what can be done where it cannot be had."""
-    match = REFERENCE.fullmatch(reference)
-    assert match
+    match = cast("re.Match[str]", REFERENCE.fullmatch(reference))
     repository, tag = match[1], (match[3] or "").lstrip("@") or match[2] or "latest"
     show(f"Pulling {reference}")
     try:

@@ -6,6 +6,8 @@
 ``resolve REQUEST ANSWER`` writes what was found, or why nothing was, as JSON. ``install FOLDER`` installs its locks.
 """
 
+# pylint: disable=ansible-bad-function  # this is a program inside a build, not a module: it prints, runs and exits
+
 from __future__ import annotations
 
 import concurrent.futures

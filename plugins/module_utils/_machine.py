@@ -135,7 +135,7 @@ def read(path: str) -> str | None:
 def run(command: list[str]) -> tuple[int, str]:
     """A command's exit status and output, in the C locale."""
     environment = {**os.environ, "LC_ALL": "C", "PATH": PATH}
-    done = subprocess.run(
+    done = subprocess.run(  # pylint: disable=ansible-bad-function  # no AnsibleModule comes down here
         command,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -190,7 +190,7 @@ def _installed(family: str) -> tuple[dict[str, str], frozenset[str]]:
     else:
         return {}, frozenset()
     parts = [part for part in map(str.split, lines) if len(part) == 4 and part[2] not in ABSENT]
-    return {name: version if state == "installed" else "" for name, version, state, _ in parts}, frozenset(locked)
+    return {name: version if state == "installed" else "" for name, version, state, _dot in parts}, frozenset(locked)
 
 
 def _has_sdk() -> bool:

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from . import _build, _context, _dockerfile, _images, _lock
 from ._build import Command, Order
@@ -19,7 +19,7 @@ from ._engine import Engine
 from ._errors import BuildError
 from ._images import Image
 from ._lock import Layers, Lock
-from ._recipe import LABEL, Recipe, Wanted
+from ._recipe import LABEL, Directory, Recipe, Wanted
 from ._requirements import name_of
 
 NO_COMMAND = (
@@ -126,10 +126,10 @@ def _generated(
 
 def _as_it_is(recipe: Recipe, context: Context, image: Image, fresh: bool) -> Order:
     """The order for a directory's own Dockerfile. ``fresh``: nothing may come from the engine's cache."""
-    assert recipe.directory
+    directory = cast(Directory, recipe.directory)
     return Order(
-        context=recipe.directory.path,
-        dockerfile=os.path.join(recipe.directory.path, recipe.directory.dockerfile),
+        context=directory.path,
+        dockerfile=os.path.join(directory.path, directory.dockerfile),
         tags=image.tags,
         labels=image.labels,
         build_args=dict(recipe.build_args),

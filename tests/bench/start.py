@@ -115,12 +115,12 @@ def main() -> int:
         one_start(client, image)
     starts: dict[str, list[tuple[float, float]]] = {name: [] for name in images}
     load = os.getloadavg()[0]
-    for _ in range(options.starts):
+    for _round in range(options.starts):
         for name, image in images.items():
             starts[name].append(one_start(client, image))
 
     rows = {
-        name: (quantile([s for s, _ in found], 0.5), quantile([s for s, _ in found], 0.95), sum(c for _, c in found))
+        name: (quantile([s for s, _c in found], 0.5), quantile([s for s, _c in found], 0.95), sum(c for _s, c in found))
         for name, found in starts.items()
     }
     print(f"{options.starts} starts each, in turn, load before {load:.2f}")

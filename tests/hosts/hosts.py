@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Real hosts for tests: containers with an init, an sshd and room for an engine of their own.
 
     hosts.py up DIR NAME=RELEASE[:INIT] ...   make them and write DIR/inventory.yml; they see DIR/shared as /shared
@@ -66,8 +65,8 @@ class Host:
     @classmethod
     def parse(cls, text: str) -> Host:
         """NAME=RELEASE[:INIT]; raises ValueError."""
-        name, _, what = text.partition("=")
-        release, _, init = what.partition(":")
+        name, _sep, what = text.partition("=")
+        release, _sep, init = what.partition(":")
         host = cls(name, release, init or "systemd")
         if not name or host.release not in CODENAMES or host.init not in BOOT:
             raise ValueError(
