@@ -53,6 +53,7 @@ class Base:
     packages: tuple[str, ...]
     context: Mapping[str, str]
     refresh: bool
+    log: str
 
     @property
     def registry_repository(self) -> str:
@@ -128,6 +129,7 @@ def parse(options: Mapping[str, Any]) -> Base:
         packages=tuple(sorted({*PACKAGES, *options["packages"]})),
         context=options["context"],
         refresh=options["refresh"],
+        log=options["log"] or "",
     )
 
 

@@ -5,16 +5,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from . import _base, _context, _image, _images, _rootfs
-from ._base import Choice
+from . import _base, _build, _context, _images, _make, _rootfs
+from ._base import Base, Choice
 from ._engine import Engine, connect
-from ._errors import EngineError, InvalidInput
+from ._errors import BuildError, EngineError, FleetError, InvalidInput
+from ._image import Log
 from ._recipe import Recipe, Wanted
+
+Show = Callable[[str], None]
 
 PROBE_SECONDS = 10
 THERE = {
@@ -25,23 +29,30 @@ THERE = {
 }
 
 
-def act(engine: Engine, wanted: _base.Base, check: bool) -> dict[str, Any]:
+def act(engine: Engine, wanted: Base, check: bool) -> dict[str, Any]:
     """The module's result: what was chosen and, unless this is a check, done."""
     before = _images.find(engine, wanted.name).get("Id", "")
     choice = choose(engine, wanted)
-    if not check:
-        apply(engine, wanted, choice)
-    after = "" if check and choice.source != "present" else _images.find(engine, wanted.name)["Id"]
-    return _result(wanted, choice, before, after)
+    if choice.source == "present" or check:
+        return _result(wanted, choice, before, before if choice.source == "present" else "")
+    log = Log(wanted.log)
+    try:
+        apply(engine, wanted, choice, log.show)
+    except FleetError as error:
+        error.details.update({"log": log.path} if log.written else {})
+        raise
+    _forget(engine, before)
+    after = _images.image(engine, wanted.name).id
+    return {**_result(wanted, choice, before, after), **({"log": log.path} if log.written else {})}
 
 
-def without_engine(wanted: _base.Base) -> dict[str, Any]:
+def without_engine(wanted: Base) -> dict[str, Any]:
     """What a check says of a host that has no engine yet."""
     first = "registry" if wanted.source == "auto" else wanted.source
     return _result(wanted, Choice(first, "there is no engine yet"), "", "")
 
 
-def choose(engine: Engine, wanted: _base.Base) -> Choice:
+def choose(engine: Engine, wanted: Base) -> Choice:
     """What is to be done, without doing it. The registry is asked only where its answer matters."""
     found = _images.find(engine, wanted.name)
     origin = _origin(engine, wanted, found) if found else ""
@@ -55,34 +66,23 @@ def choose(engine: Engine, wanted: _base.Base) -> Choice:
     return choice
 
 
-def apply(engine: Engine, wanted: _base.Base, choice: Choice) -> None:
+def apply(engine: Engine, wanted: Base, choice: Choice, show: Show) -> None:
     """Do what was chosen; afterwards the image has its name."""
     if choice.source == "registry":
-        _images.pull(engine, wanted.registry_reference, "", _quiet)
+        _images.pull(engine, wanted.registry_reference, "", show)
         _images.name(engine, wanted.registry_reference, wanted.name)
     elif choice.source == "archive":
-        image = _load(engine, wanted.archive)
+        if not os.path.isfile(wanted.archive):
+            raise InvalidInput("archive", wanted.archive, "is no file on this host.")
+        image = _images.load(engine, wanted.archive, show)
         _images.name(engine, image, wanted.archive_mark)
         _images.name(engine, image, wanted.name)
-    elif choice.source == "build":
-        _build(engine, wanted)
+    else:
+        _make_base(engine, wanted, show)
 
 
-def _result(wanted: _base.Base, choice: Choice, before: str, after: str) -> dict[str, Any]:
-    changed = not after or after != before
-    said = {"before": f"{before or 'absent'}\n", "after": f"{after or choice.source}\n"}
-    return {
-        "changed": changed,
-        "source": choice.source,
-        "reason": choice.reason,
-        "image": wanted.name,
-        "id": after,
-        "diff": {"before_header": wanted.name, "after_header": wanted.name, **said} if changed else {},
-    }
-
-
-def _origin(engine: Engine, wanted: _base.Base, found: dict[str, Any]) -> str:
-    """How the image that is there came, a key of THERE; empty where it was built from other inputs."""
+def _origin(engine: Engine, wanted: Base, found: dict[str, Any]) -> str:
+    """How the image that is there came, a key of THERE; empty where it is not made of what is asked for."""
     if found["Id"] == _images.find(engine, wanted.registry_reference).get("Id"):
         return "registry"
     if found["Id"] == _images.find(engine, wanted.archive_mark).get("Id"):
@@ -95,8 +95,8 @@ def _origin(engine: Engine, wanted: _base.Base, found: dict[str, Any]) -> str:
     return "build" if made_from == _base.digest(wanted, _rootfs.host()) else ""
 
 
-def _first(engine: Engine, wanted: _base.Base) -> Choice:
-    """The first of registry, archive and build that can be had."""
+def _first(engine: Engine, wanted: Base) -> Choice:
+    """The first of registry, archive and build that can be had. A silent registry is waited for ten seconds."""
     reference = wanted.registry_reference
     impatient = connect(replace(engine.address, timeout=PROBE_SECONDS))
     try:
@@ -107,7 +107,7 @@ def _first(engine: Engine, wanted: _base.Base) -> Choice:
     return Choice("registry", f"{reference} can be had")
 
 
-def _is_newest(engine: Engine, wanted: _base.Base, found: dict[str, Any], source: str) -> bool:
+def _is_newest(engine: Engine, wanted: Base, found: dict[str, Any], source: str) -> bool:
     """Whether the image that is there is what the registry or the archive has now."""
     if source == "registry":
         digest = _images.latest_digest(engine, wanted.registry_reference)
@@ -118,40 +118,56 @@ def _is_newest(engine: Engine, wanted: _base.Base, found: dict[str, Any], source
     return layers == found["RootFS"].get("Layers")
 
 
-def _load(engine: Engine, archive: str) -> str:
-    """The name or id of the image in an archive."""
-    if not os.path.isfile(archive):
-        raise InvalidInput("archive", archive, "is no file on this host.")
-    return _images.load(engine, archive, _quiet)
-
-
-def _build(engine: Engine, wanted: _base.Base) -> None:
+def _make_base(engine: Engine, wanted: Base, show: Show) -> None:
     """Have a root filesystem, and build on it what the context says."""
+    command = _build.find()
+    if command is None:
+        raise BuildError(_make.NO_COMMAND)
     host = _rootfs.host()
-    rootfs = _ensure_rootfs(engine, wanted, _base.release(wanted, host))
-    repository, _colon, tag = wanted.name.rpartition(":")
-    with tempfile.TemporaryDirectory(prefix="myjupyter-base-") as folder:
+    rootfs = _ensure_rootfs(engine, wanted, _base.release(wanted, host), show)
+    with _context.opened(Wanted(wanted.name, "", "present", Recipe(base=rootfs))) as context:
         for name, text in wanted.context.items():
-            _context.write(folder, name, text, 0o755 if text.startswith("#!") else 0o644)
-        recipe = Recipe(
-            base=rootfs,
-            build_args=(("JUPYTERLAB", wanted.requirement), ("ROOTFS", rootfs)),
-            labels=((_base.LABEL, _base.digest(wanted, host)),),
+            _context.write(context.folder, name, text, 0o755 if text.startswith("#!") else 0o644)
+        order = _build.Order(
+            context=context.folder,
+            dockerfile=os.path.join(context.folder, "Dockerfile"),
+            tags=(wanted.name,),
+            labels={_base.LABEL: _base.digest(wanted, host)},
+            build_args={"ROOTFS": rootfs, "JUPYTERLAB": wanted.requirement},
+            secrets=context.secrets,
+            titles={"uv pip install": "Installing JupyterLab", "useradd": "Making the user"},
+            fresh=wanted.refresh,
         )
-        order = Wanted(
-            repository, tag, "present", recipe, path=folder, refresh=0 if wanted.refresh else None, keep=1
-        )
-        _image.present(engine, order, False, _quiet)
+        _build.run(engine, command, order, show)
 
 
-def _ensure_rootfs(engine: Engine, wanted: _base.Base, release: str) -> str:
+def _ensure_rootfs(engine: Engine, wanted: Base, release: str, show: Show) -> str:
     """The name of an image with the packages of ``wanted``; one that is there serves, unless all is to be fresh."""
     name = f"{_base.ROOTFS}:{release}"
-    labels = (_images.find(engine, name).get("Config") or {}).get("Labels") or {}
+    found = _images.find(engine, name)
+    labels = found["Config"].get("Labels") or {} if found else {}
     if wanted.refresh or labels.get(_base.LABEL) != _base.rootfs_digest(wanted, release):
-        _images.name(engine, _rootfs.make(engine, wanted, release), name)
+        _images.name(engine, _rootfs.make(engine, wanted, release, show), name)
+        _forget(engine, found.get("Id", ""))
     return name
 
 
-def _quiet(line: str) -> None:
-    """Shows a line to nobody."""
+def _forget(engine: Engine, image: str) -> None:
+    """Remove an image that has lost its name."""
+    found = _images.find(engine, image) if image else {}
+    if found and not found.get("RepoTags"):
+        with contextlib.suppress(EngineError):  # the engine keeps what a container or another image needs
+            _images.remove(engine, image)
+
+
+def _result(wanted: Base, choice: Choice, before: str, after: str) -> dict[str, Any]:
+    changed = not after or after != before
+    said = {"before": f"{before or 'absent'}\n", "after": f"{after or choice.source}\n"}
+    return {
+        "changed": changed,
+        "source": choice.source,
+        "reason": choice.reason,
+        "image": wanted.name,
+        "id": after,
+        "diff": {"before_header": wanted.name, "after_header": wanted.name, **said} if changed else {},
+    }

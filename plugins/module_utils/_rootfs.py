@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def host() -> _packages.Release:
     return _packages.release(OS_RELEASE.read_text(encoding="utf-8"))
 
 
-def make(engine: Engine, wanted: _base.Base, release: str) -> str:
+def make(engine: Engine, wanted: _base.Base, release: str, show: Callable[[str], None]) -> str:
     """The id of a new image: the packages of ``wanted`` on a minimal ``release``.
 
     Raises BuildError: mmdebstrap is missing, this host's mirrors are unknown or do not have what is asked for.
@@ -43,6 +44,7 @@ def make(engine: Engine, wanted: _base.Base, release: str) -> str:
         raise BuildError("mmdebstrap is not installed on this host, and a base is built with it: install that package.")
     listing = _output("apt-get", "indextargets", "--format", INDEXES)
     mirrors = _base.sources(_base.targets(listing), host().codename, release)
+    show(f"Making a root filesystem of {release}: {', '.join(mirrors)}")
     command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(wanted.packages)}"]
     command += [f"--dpkgopt={option}" for option in DPKG]
     label = f"LABEL {_base.LABEL}={_base.rootfs_digest(wanted, release)}"

@@ -58,6 +58,9 @@ options:
     description: The files that a base is built from, C(Dockerfile) among them; names with contents.
     type: dict
     default: {}
+  log:
+    description: File on the host to which the progress is written, line by line.
+    type: path
   refresh:
     description: Bring the base anew though it is there - what the registry has now, or with today's packages.
     type: bool
@@ -116,6 +119,7 @@ OPTIONS = {
     "packages": {"type": "list", "elements": "str", "default": []},
     "context": {"type": "dict", "default": {}},
     "refresh": {"type": "bool", "default": False},
+    "log": {"type": "path"},
 }
 
 

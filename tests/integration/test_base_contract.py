@@ -297,3 +297,43 @@ def test_image(client, base):
     assert config["User"] == "1000" and config["WorkingDir"] == "/home/jovyan"
     assert config["ExposedPorts"] == {"8888/tcp": {}}
     assert {"NB_USER=jovyan", "NB_UID=1000", "NB_GID=100", "JUPYTER_PORT=8888"} <= set(config["Env"])
+
+
+@pytest.mark.parametrize(
+    ("options", "home", "owner"),
+    [
+        ({"user": "root"}, "/home/jovyan", "1000:100"),
+        ({"user": "root", "environment": {"NB_USER": "kitten", "NB_UID": "1010"}}, "/home/kitten", "1010:100"),
+        ({}, "/home/jovyan", "1000:100"),
+    ],
+)
+def test_a_mounted_home_is_filled(run, tmp_path, options, home, owner):
+    (tmp_path / ".profile").write_text("mine")
+    tmp_path.chmod(0o777)
+    files = [f"{home}/.bashrc", f"{home}/.bash_logout"]
+    done = run("stat", "-c", "%n:%u:%g", *files, volumes={str(tmp_path): {"bind": home}}, **options)
+    assert done.out.splitlines() == [f"{file}:{owner}" for file in files]
+    assert f"Populating missing {home}/.bashrc" in done.log
+    assert f"Skipping {home}/.profile, it already exists" in done.log
+    assert (tmp_path / ".profile").read_text() == "mine"
+
+
+@pytest.mark.parametrize("user", ["root", "1010"])
+def test_a_mounted_home_that_cannot_be_written(run, tmp_path, user):
+    done = run("ls", "-A", "/home/jovyan", user=user, volumes={str(tmp_path): {"bind": "/home/jovyan", "mode": "ro"}})
+    assert done.out == "" and "Populating" not in done.log
+    assert [line for line in WARNING.findall(done.log) if "o write access to /home/jovyan" in line]
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("populate-home-dir.sh", "Usage: populate-home-dir.sh <target_home> [<owner>]"),
+        ("rm -r /opt/default-home; populate-home-dir.sh /tmp", "Backup directory /opt/default-home doesn't exist"),
+        ("mkdir /tmp/t; ln -s /none /tmp/t/.bashrc; populate-home-dir.sh /tmp/t", "Skipping /tmp/t/.bashrc"),
+        ("mkdir /tmp/t; populate-home-dir.sh /tmp/t 7:8; stat -c %u:%g /tmp/t/.bashrc >&2", "7:8"),
+    ],
+)
+def test_filling_by_hand(run, command, said):
+    root = {"NB_USER": "root", "NB_UID": "0", "NB_GID": "0"}
+    assert said in run("bash", "-c", command, user="root", environment=root).log

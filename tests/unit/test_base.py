@@ -18,6 +18,7 @@ OPTIONS = {
     "packages": [],
     "context": {"Dockerfile": "FROM scratch"},
     "refresh": False,
+    "log": None,
 }
 BOOKWORM = _packages.Release("Debian GNU/Linux 12", "debian", "debian", "bookworm")
 NOBLE = _packages.Release("Ubuntu 24.04", "debian", "ubuntu", "noble")

@@ -75,6 +75,21 @@ fit_home() {
     fi
 }
 
+# A mounted home directory gets what the image has for one, if it lacks any of it.
+fill_home() {
+    local entry
+    for entry in /opt/default-home/.[!.]* /opt/default-home/*; do
+        if [[ -e "${entry}" && ! -e "$1/${entry##*/}" ]]; then
+            if [[ -w "$1" ]]; then
+                populate-home-dir.sh "$@"
+            elif [[ "${EUID}" -eq 0 ]]; then
+                _log_warn "No write access to $1, which lacks what the image has for a home directory"
+            fi
+            return
+        fi
+    done
+}
+
 fit_owners() {
     local path
     if is_on "${CHOWN_HOME}"; then
@@ -141,6 +156,7 @@ source /usr/local/bin/run-hooks.sh /usr/local/bin/start-notebook.d
 
 if [[ "${EUID}" -ne 0 ]]; then
     name_this_user
+    fill_home /home/jovyan
     warn_of_what_only_root_can_do
     source /usr/local/bin/run-hooks.sh /usr/local/bin/before-notebook.d
     unset_listed_variables
@@ -150,6 +166,7 @@ fi
 
 fit_user
 fit_home
+fill_home "/home/${NB_USER}" "${NB_UID}:${NB_GID}"
 fit_owners
 if is_on "${GRANT_SUDO}"; then
     _log_info "Granting ${NB_USER} passwordless sudo rights!"
