@@ -40,6 +40,9 @@ PACKAGES_FOR_ENGINE = {
     "docker-registry": "docker-registry",
     "ssh": "openssh-client",
     "ip": "iproute2",
+    "rootlesskit": "rootlesskit",
+    "slirp4netns": "slirp4netns",
+    "newuidmap": "uidmap",
 }
 SOCKET = "/var/run/docker.sock"
 MARK = "MYJUPYTER_TEST_SESSION"  # in the environment of everything that a run starts
