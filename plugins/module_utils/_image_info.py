@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -49,7 +48,7 @@ def without_engine(asked: Asked) -> dict[str, Any]:
 
 
 def _found(engine: Engine, name: str) -> list[Image]:
-    match = cast("re.Match[str]", REFERENCE.fullmatch(name))
+    match = cast(Any, REFERENCE.fullmatch(name))
     if match[2] or match[3]:
         image = _images.of(_images.find(engine, name))
         return [image] if image else []

@@ -16,6 +16,8 @@ import docker
 import pytest
 import websocket
 
+from .images import Images
+
 ROOT = Path(__file__).parent.parent.parent
 BASE = os.environ.get("MYJUPYTER_TEST_BASE", "myjupyter-base:latest")
 BASE_PLAY = [{"hosts": "localhost", "gather_facts": False, "roles": [{"role": "myjupyter.fleet.jupyter_base"}]}]
@@ -53,6 +55,14 @@ def base(engine, playbook, tmp_path_factory):
         play.write_text(json.dumps(BASE_PLAY))
         playbook(play)
     return BASE
+
+
+@pytest.fixture
+def images(engine, run_module, base):
+    """The images of one test, gone after it."""
+    found = Images(engine, run_module, base)
+    yield found
+    found.clean()
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import secrets
 
-import pytest
-
 
 class Images:
     """The images of one test."""
@@ -57,10 +55,3 @@ class Images:
             for name in item["RepoTags"] or []:
                 if name.startswith(self.name):
                     self.engine.remove_image(name)
-
-
-@pytest.fixture(name="images")
-def images_fixture(engine, run_module, base):
-    found = Images(engine, run_module, base)
-    yield found
-    found.clean()

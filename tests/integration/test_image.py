@@ -8,8 +8,6 @@ import pytest
 
 from tests.conftest import ModuleFailed
 
-from .images import images_fixture  # noqa: F401
-
 
 def test_create_modify_recreate_delete(images):
     made = images.twice(requirements=["cowsay==6.0"])

@@ -8,8 +8,6 @@ import pytest
 
 from tests.conftest import ModuleFailed
 
-from .images import images_fixture  # noqa: F401
-
 CONDA = """#!/bin/sh
 echo "$@" > /opt/conda-was-asked
 while [ "$1" != -f ]; do shift; done; cat "$2" >> /opt/conda-was-asked

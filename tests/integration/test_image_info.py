@@ -6,8 +6,6 @@ import pytest
 
 from tests.conftest import ModuleFailed
 
-from .images import images_fixture  # noqa: F401
-
 
 def test_it_tells_what_an_image_is(images, run_module):
     old = images.image(requirements=["cowsay==6.0"])["image"]

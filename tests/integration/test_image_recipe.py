@@ -17,8 +17,6 @@ import pytest
 
 from tests.conftest import ModuleFailed
 
-from .images import images_fixture  # noqa: F401
-
 SECRET = "s3cr3t-of-the-index"
 
 

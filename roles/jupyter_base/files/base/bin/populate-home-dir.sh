@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Puts into a home directory what the image has for one in /opt/default-home, and a mount may hide.
 # Nothing that is there is touched, and no failure ends the start.
 source /usr/local/bin/_docker_stacks_log.sh

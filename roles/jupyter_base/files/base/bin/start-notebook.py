@@ -1,4 +1,5 @@
-#!/opt/conda/bin/python -IS
+#!/bin/sh
+"exec" "/opt/conda/bin/python" "-IS" "$0" "$@"  # a Python that loads no more than it is asked to
 """The image's default command: starts JupyterLab, or what DOCKER_STACKS_JUPYTER_CMD names."""
 
 import os

@@ -1,4 +1,5 @@
-#!/opt/conda/bin/python -IS
+#!/bin/sh
+"exec" "/opt/conda/bin/python" "-IS" "$0" "$@"  # a Python that loads no more than it is asked to
 """Starts a server for JupyterHub; jupyterhub itself must be in the image."""
 
 import os

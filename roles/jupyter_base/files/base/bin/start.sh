@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # The image's entry point: runs the hooks, fits the user to what was asked for, then becomes the command.
 set -e
 source /usr/local/bin/_docker_stacks_log.sh

@@ -2,7 +2,7 @@
 
 import os
 
-c = get_config()  # noqa: F821
+c = get_config()  # noqa: F821  # pylint: disable=undefined-variable  # the server puts it there
 
 c.ServerApp.ip = ""  # all addresses, IPv4 and IPv6
 c.ServerApp.open_browser = False
