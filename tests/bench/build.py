@@ -34,7 +34,7 @@ COPY ./requirements.txt /home/jovyan/work
 RUN --mount=type=secret,id=ca,mode=0444 PIP_CERT=/run/secrets/ca python -m pip install --no-cache -r requirements.txt
 """
 FRESH_BASE = "FROM {base}\nLABEL bench={nonce}\nUSER root\nRUN echo {nonce} > /etc/bench\nUSER {user}\n"
-EMPTY_CACHE = "FROM {base}\nUSER root\nRUN %s echo {nonce}; rm -rf /var/cache/myjupyter/*\n" % _dockerfile.CACHE
+EMPTY_CACHE = f"FROM {{base}}\nUSER root\nRUN {_dockerfile.CACHE} echo {{nonce}}; rm -rf /var/cache/myjupyter/*\n"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
