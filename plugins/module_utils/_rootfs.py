@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import IO, cast
 
 from . import _base, _packages
 from ._engine import Engine, translated
@@ -57,9 +58,10 @@ def make(engine: Engine, wanted: _base.Base, release: str, show: Callable[[str],
 def _import(engine: Engine, command: list[str], changes: list[str]) -> tuple[str, str]:
     """The id of an image from the tar that ``command`` writes, and what it logged if it failed."""
     with tempfile.TemporaryFile() as log:
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=_environment()) as process:
-            assert process.stdout
-            blocks = iter(partial(process.stdout.read, 1 << 20), b"")
+        with subprocess.Popen(  # pylint: disable=ansible-bad-function  # no AnsibleModule comes down here
+            command, stdout=subprocess.PIPE, stderr=log, env=_environment()
+        ) as process:
+            blocks = iter(partial(cast(IO[bytes], process.stdout).read, 1 << 20), b"")
             with translated("import the root filesystem"):
                 answer = engine.api.import_image_from_stream(blocks, changes=changes)
         image = json.loads(answer.splitlines()[-1])["status"]
@@ -84,7 +86,9 @@ def _environment() -> dict[str, str]:
 
 def _output(*command: str) -> str:
     try:
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return subprocess.run(  # pylint: disable=ansible-bad-function  # no AnsibleModule comes down here
+            command, check=True, capture_output=True, text=True
+        ).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         raise BuildError(f"This host's APT could not be asked for its mirrors: {error}") from error
 

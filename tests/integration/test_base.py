@@ -79,7 +79,7 @@ def registry(tmp_path):
     (tmp_path / "registry.yml").write_text(json.dumps(config))
     command = ["docker-registry", "serve", tmp_path / "registry.yml"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        for _ in range(100):
+        for _try in range(100):
             with contextlib.suppress(OSError), socket.create_connection(address.split(":")):
                 break
             time.sleep(0.1)
