@@ -3,6 +3,7 @@
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 rm -f /etc/apt/apt.conf.d/docker-clean
+echo force-unsafe-io > /etc/dpkg/dpkg.cfg.d/test-host
 printf 'APT::Install-Recommends "false";\n' > /etc/apt/apt.conf.d/90-few-packages
 find /etc/apt/sources.list.d -type f ! -name debian.sources -delete
 apt-get -qq update

@@ -20,6 +20,7 @@ import hosts  # noqa: E402
 
 HOSTS = ["debian12=debian12", "debian13=debian13", "bare=debian12:none", "sysv=debian12:sysv"]
 ALL = [name.partition("=")[0] for name in HOSTS]
+KINDS = ["debian12", "debian13", "bare"]  # two engines under systemd, one under nothing
 BEFORE = {"debug": True, "labels": ["room=12"], "log-opts": {"max-size": "50m"}}
 DAEMON = "/etc/docker/daemon.json"
 # An image of one program and what it is linked with: no registry is needed.
@@ -106,13 +107,14 @@ def fleet(bare, installed):
     return bare
 
 
-@pytest.fixture(params=["debian12", "debian13", "bare"])
-def lab(request, fleet):
-    """A host on which a container runs."""
-    fleet.on(request.param, MAKE_IMAGE)
-    fleet.on(request.param, SLEEP)
-    yield request.param
-    fleet.on(request.param, f"{ANSWERS} && docker rm -f lab && docker rmi tiny")
+@pytest.fixture
+def labs(fleet):
+    """The kinds of hosts, with a container running on each."""
+    for name in KINDS:
+        fleet.on(name, f"{MAKE_IMAGE} && {SLEEP}")
+    yield KINDS
+    for name in KINDS:
+        fleet.on(name, f"{ANSWERS} && docker rm -f lab && docker rmi tiny")
 
 
 def test_a_check_of_a_bare_host_runs_to_the_end_and_says_all(bare, checked):
@@ -166,30 +168,31 @@ def test_a_daemon_json_that_is_no_json_is_refused_and_left(fleet):
     fleet.put("debian12", DAEMON, good)
 
 
-@pytest.mark.parametrize("name", ["debian12", "debian13", "bare"])
-def test_what_dockerd_refuses_is_taken_back(fleet, name):
-    before = fleet.on(name, f"cat {DAEMON}")
-    fleet.run(name, daemon={"no-such-key": 1}, ok=False)
-    assert fleet.on(name, f"cat {DAEMON}") == before
-    assert fleet.on(name, "docker version -f '{{.Server.Version}}'")
-    assert fleet.run(name).count(name) == 0
+def test_what_dockerd_refuses_is_taken_back(fleet):
+    before = [fleet.on(name, f"cat {DAEMON}") for name in KINDS]
+    output = fleet.run(*KINDS, daemon={"no-such-key": 1}, ok=False)
+    assert [output.count(name, "failed") for name in KINDS] == [1, 1, 1]
+    assert [fleet.on(name, f"cat {DAEMON}") for name in KINDS] == before
+    assert [fleet.on(name, "docker version -f '{{.Server.Os}}'") for name in KINDS] == ["linux"] * 3
+    output = fleet.run(*KINDS)
+    assert [output.count(name) for name in KINDS] == [0, 0, 0]
 
 
-def test_a_container_outlives_the_end_of_dockerd(fleet, lab):
-    before = fleet.on(lab, PID)
-    fleet.on(lab, KILL)
-    output = fleet.run(lab)
-    assert fleet.on(lab, f"{ANSWERS} && {PID}") == before
-    assert output.count(lab, "failed") == 0
+def test_a_container_outlives_the_end_of_dockerd(fleet, labs):
+    before = [fleet.on(name, PID) for name in labs]
+    for name in labs:
+        fleet.on(name, KILL)
+    fleet.run(*labs)
+    assert [fleet.on(name, f"{ANSWERS} && {PID}") for name in labs] == before
 
 
-def test_a_container_outlives_a_restart_for_its_configuration(fleet, lab):
-    before, daemon = fleet.on(lab, PID), fleet.on(lab, "pidof dockerd")
-    output = fleet.run(lab, daemon={"log-opts": {"max-file": 5}})
-    assert output.count(lab) == 1
-    assert fleet.on(lab, "pidof dockerd") != daemon
-    assert fleet.on(lab, PID) == before
-    assert fleet.run(lab, daemon={"log-opts": {"max-file": 3}}).count(lab) == 1
+def test_a_container_outlives_a_restart_for_its_configuration(fleet, labs):
+    before, daemons = [fleet.on(name, PID) for name in labs], [fleet.on(name, "pidof dockerd") for name in labs]
+    output = fleet.run(*labs, daemon={"log-opts": {"max-file": 5}})
+    assert [output.count(name) for name in labs] == [1, 1, 1]
+    assert not set(daemons) & {fleet.on(name, "pidof dockerd") for name in labs}
+    assert [fleet.on(name, PID) for name in labs] == before
+    fleet.run(*labs, daemon={"log-opts": {"max-file": 3}})
 
 
 def test_no_restart_ends_a_container_where_live_restore_is_off(fleet):
@@ -206,8 +209,8 @@ def test_no_restart_ends_a_container_where_live_restore_is_off(fleet):
     fleet.run(name, daemon={"log-level": None})
 
 
-def test_moving_the_data_from_under_containers_is_refused(fleet, lab):
-    output = fleet.run(lab, daemon={"data-root": "/srv/docker"}, ok=False)
+def test_moving_the_data_from_under_containers_is_refused(fleet, labs):
+    output = fleet.run(labs[0], daemon={"data-root": "/srv/docker"}, ok=False)
     assert "would hide the 1 containers in /var/lib/docker" in output.flat
 
 
@@ -268,14 +271,14 @@ def test_a_version_is_pinned_and_held(fleet):
 
 
 def test_proxies_reach_the_engine_and_stay_private(fleet):
-    for name in ("debian13", "bare"):
-        output = fleet.run(name, proxies={"http": "http://user:secret@127.0.0.1:3128", "no": "127.0.0.1"}, check=True)
-        assert "secret" not in output
-        fleet.run(name, proxies={"http": "http://user:secret@127.0.0.1:3128", "no": "127.0.0.1"})
+    names, proxies = ["debian13", "bare"], {"http": "http://user:secret@127.0.0.1:3128", "no": "127.0.0.1"}
+    assert "secret" not in fleet.run(*names, proxies=proxies, check=True)
+    fleet.run(*names, proxies=proxies)
+    for name in names:
         assert "127.0.0.1:3128" in fleet.on(name, "docker info -f '{{.HTTPProxy}}'")
         assert fleet.on(name, "stat -c %a /etc/docker/myjupyter.env") == "600"
-        fleet.run(name, proxies={"http": "", "no": ""})
-        assert fleet.on(name, "docker info -f '{{.HTTPProxy}}'") == ""
+    fleet.run(*names, proxies={"http": "", "no": ""})
+    assert [fleet.on(name, "docker info -f '{{.HTTPProxy}}'") for name in names] == ["", ""]
 
 
 def test_the_engine_trusts_a_registrys_certificate_at_once(fleet):
