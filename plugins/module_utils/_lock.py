@@ -17,7 +17,8 @@ from ._requirements import Requirements, masked
 TIERS = (100_000_000, 5_000_000, 0)
 # More layers than this are sorted anew: an engine has a limit, and each one costs a container at build time.
 MOST_LAYERS = 12
-PARTS = 4
+# Bytes of wheels that are fetched before they are compiled.
+PART = 25_000_000
 
 Packages = Mapping[str, str]
 Layers = tuple[tuple[str, ...], ...]
@@ -78,14 +79,13 @@ def layers(lock: Lock, previous: Layers, kept: Packages) -> Layers:
 
 
 def parts(lock: Lock, layer: Sequence[str]) -> Layers:
-    """A layer's packages in a few parts of similar size: one is compiled while the next one is fetched."""
-    entries = sorted((entry for entry in lock.entries if entry["name"] in layer), key=_size)
-    share = sum(map(_size, entries)) / PARTS
+    """A layer's packages in parts, smallest packages first: one is compiled while the next one is fetched."""
     found: list[list[str]] = [[]]
-    filled = 0.0
-    for entry in entries:
-        if found[-1] and filled >= share * len(found):
+    filled = 0
+    for entry in sorted((entry for entry in lock.entries if entry["name"] in layer), key=_size):
+        if filled >= PART:
             found.append([])
+            filled = 0
         found[-1].append(entry["name"])
         filled += _size(entry)
     return tuple(tuple(names) for names in found)
