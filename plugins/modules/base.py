@@ -107,7 +107,8 @@ id:
   returned: success
 """
 
-from ansible_collections.myjupyter.fleet.plugins.module_utils import _base, _bring, _module
+from ansible_collections.myjupyter.fleet.plugins.module_utils import _module
+from ansible_collections.myjupyter.fleet.plugins.module_utils.base import _base, _bring
 
 OPTIONS = {
     "name": {"type": "str", "default": "myjupyter-base:latest"},

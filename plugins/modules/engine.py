@@ -168,8 +168,9 @@ host:
       type: str
 """
 
-from ansible_collections.myjupyter.fleet.plugins.module_utils import _decide, _dockerd, _machine, _module, _setup
+from ansible_collections.myjupyter.fleet.plugins.module_utils import _module
 from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import EngineAbsent
+from ansible_collections.myjupyter.fleet.plugins.module_utils.dockerd import _decide, _dockerd, _machine, _setup
 
 OPTIONS = {
     "manage": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},

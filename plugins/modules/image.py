@@ -232,7 +232,8 @@ output:
   elements: str
 """
 
-from ansible_collections.myjupyter.fleet.plugins.module_utils import _image, _module, _recipe
+from ansible_collections.myjupyter.fleet.plugins.module_utils import _module
+from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _image, _recipe
 
 FILE = {
     "src": {"type": "path"},

@@ -62,7 +62,8 @@ images:
     current: {description: Whether it has the tag C(latest)., type: bool}
 """
 
-from ansible_collections.myjupyter.fleet.plugins.module_utils import _image_info, _module
+from ansible_collections.myjupyter.fleet.plugins.module_utils import _module
+from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _image_info
 
 OPTIONS = {"names": {"type": "list", "elements": "str", "default": []}}
 

@@ -275,7 +275,8 @@ log:
   elements: str
 """
 
-from ansible_collections.myjupyter.fleet.plugins.module_utils import _declared, _module
+from ansible_collections.myjupyter.fleet.plugins.module_utils import _module
+from ansible_collections.myjupyter.fleet.plugins.module_utils.lab import _declared
 
 MOUNT = {
     "source": {"type": "str", "required": True},
@@ -332,7 +333,7 @@ LABS_ONLY = ("labs", "state_dir")
 
 def parse(params):
     """The labs, and how they are to be brought about."""
-    from ansible_collections.myjupyter.fleet.plugins.module_utils import _host, _run
+    from ansible_collections.myjupyter.fleet.plugins.module_utils.lab import _host, _run
 
     _declared.check_run(params)
     state_dir = params["state_dir"] or _host.default_state_dir()
@@ -342,13 +343,13 @@ def parse(params):
 
 
 def act(engine, wanted, check):
-    from ansible_collections.myjupyter.fleet.plugins.module_utils import _labs
+    from ansible_collections.myjupyter.fleet.plugins.module_utils.lab import _labs
 
     return _labs.make_so(engine, *wanted, check)
 
 
 def without_engine(wanted):
-    from ansible_collections.myjupyter.fleet.plugins.module_utils import _labs
+    from ansible_collections.myjupyter.fleet.plugins.module_utils.lab import _labs
 
     return _labs.without_engine(*wanted)
 

@@ -110,7 +110,7 @@ OPTIONS = {
 
 def parse(params):
     """What is asked."""
-    from ansible_collections.myjupyter.fleet.plugins.module_utils import _host, _labs_info
+    from ansible_collections.myjupyter.fleet.plugins.module_utils.lab import _host, _labs_info
 
     return _labs_info.Question(
         names=tuple(params["names"]),
@@ -122,7 +122,7 @@ def parse(params):
 
 
 def act(engine, question, _check):
-    from ansible_collections.myjupyter.fleet.plugins.module_utils import _labs_info
+    from ansible_collections.myjupyter.fleet.plugins.module_utils.lab import _labs_info
 
     return _labs_info.ask(engine, question)
 

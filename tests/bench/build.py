@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT / ".collections"))
 
-from ansible_collections.myjupyter.fleet.plugins.module_utils import _build, _dockerfile  # noqa: E402
+from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _build, _dockerfile  # noqa: E402
 
 PACKAGES = ["pandas", "scikit-learn", "matplotlib", "seaborn"]
 ADDED = "humanize"

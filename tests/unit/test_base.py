@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.myjupyter.fleet.plugins.module_utils import _base, _packages
-from ansible_collections.myjupyter.fleet.plugins.module_utils._base import Target
 from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import BuildError, InvalidInput
+from ansible_collections.myjupyter.fleet.plugins.module_utils.base import _base
+from ansible_collections.myjupyter.fleet.plugins.module_utils.base._base import Target
+from ansible_collections.myjupyter.fleet.plugins.module_utils.dockerd import _packages
 
 OPTIONS = {
     "name": "myjupyter-base",

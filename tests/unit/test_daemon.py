@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.myjupyter.fleet.plugins.module_utils import _daemon
 from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import FleetError
+from ansible_collections.myjupyter.fleet.plugins.module_utils.dockerd import _daemon
 
 OURS = {"live-restore": True, "log-opts": {"max-size": "10m", "max-file": "3"}}
 

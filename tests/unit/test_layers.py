@@ -43,7 +43,9 @@ IMPURE = frozenset({
     "signal", "socket", "sqlite3", "ssl", "stat", "subprocess", "sys", "syslog", "tempfile", "termios", "threading",
     "time", "tty", "urllib", "uuid",
 })  # fmt: skip
-UTIL_FILES = sorted((PLUGINS / "module_utils").glob("*.py"))
+# The rooms of module_utils, and into which others each may look.
+ROOMS = {"lab": set(), "image": set(), "dockerd": set(), "base": {"image", "dockerd"}}
+UTIL_FILES = sorted((PLUGINS / "module_utils").rglob("*.py"))
 MODULE_FILES = sorted((PLUGINS / "modules").glob("*.py"))
 
 
@@ -52,20 +54,20 @@ def tree(path: Path) -> ast.Module:
 
 
 def imports(path: Path) -> set[str]:
-    """The names of the modules that a file imports anywhere; a sibling in module_utils is ``._name``."""
+    """The names of the modules that a file imports anywhere; a file of module_utils is ``._name``."""
     found = set()
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom):
             package = node.module or ""
-            siblings = node.level == 1 and not package or package == UTILS
-            if siblings:
-                found |= {f".{name.name}" for name in node.names}
-            elif node.level == 1 or package.startswith(UTILS + "."):
-                found.add("." + package.rpartition(".")[2])
+            last = package.rpartition(".")[2]
+            if not node.level and package != UTILS and not package.startswith(UTILS + "."):
+                found.add(package)
+            elif last.startswith("_"):
+                found.add("." + last)
             else:
-                found.add("." * node.level + package)
+                found |= {f".{name.name}" for name in node.names}
     return found
 
 
@@ -112,6 +114,17 @@ def test_modules_import_module_utils_and_never_each_other(path):
 @pytest.mark.parametrize("path", UTIL_FILES, ids=lambda path: path.stem)
 def test_helpers_are_private(path):
     assert path.stem.startswith("_")
+
+
+@pytest.mark.parametrize("path", UTIL_FILES, ids=lambda path: path.stem)
+def test_rooms_look_only_where_they_may(path):
+    room_of = {file.stem: file.parent.name for file in UTIL_FILES}
+    into = {room_of[name[1:]] for name in imports(path) if name.startswith(".")} - {"module_utils", path.parent.name}
+    assert into <= ROOMS.get(path.parent.name, set())
+
+
+def test_the_rooms_are_there():
+    assert {path.parent.name for path in UTIL_FILES} == {"module_utils", *ROOMS}
 
 
 def test_the_table_names_files_that_exist():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.myjupyter.fleet.plugins.module_utils import _packages
 from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import FleetError
+from ansible_collections.myjupyter.fleet.plugins.module_utils.dockerd import _packages
 
 BOOKWORM = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nVERSION_CODENAME=bookworm\nID=debian\n'
 TRIXIE = "ID=debian\nVERSION_CODENAME=trixie\n"

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.myjupyter.fleet.plugins.module_utils import _decide, _packages, _setup
 from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import FleetError, InvalidInput
+from ansible_collections.myjupyter.fleet.plugins.module_utils.dockerd import _decide, _packages, _setup
 
 PARAMS = {
     "manage": "auto",

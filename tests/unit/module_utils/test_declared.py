@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.myjupyter.fleet.plugins.module_utils._declared import check_run, parse_labs
 from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import InvalidInput
+from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._declared import check_run, parse_labs
 
 ROOT = "/srv/myjupyter"
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.myjupyter.fleet.plugins.module_utils import _container
-from ansible_collections.myjupyter.fleet.plugins.module_utils._lab import (
+from ansible_collections.myjupyter.fleet.plugins.module_utils.lab import _container
+from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._lab import (
     SPEC_LABEL,
     Lab,
     digest,

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.myjupyter.fleet.plugins.module_utils._container import Found
 from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import InvalidInput
-from ansible_collections.myjupyter.fleet.plugins.module_utils._lab import Lab
-from ansible_collections.myjupyter.fleet.plugins.module_utils._plan import (
+from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._container import Found
+from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._lab import Lab
+from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._plan import (
     Step,
     Taken,
     assign_ports,

@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+from .._engine import Engine
+from .._errors import FleetError, InvalidInput, LabError
 from . import _containers, _host, _jupyter, _rescue
 from ._container import Found
-from ._engine import Engine
-from ._errors import FleetError, InvalidInput, LabError
 from ._lab import Lab
 from ._plan import (
     NEXT,

@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import IO
 
+from .._engine import Engine, translated
 from ._container import Found, work_target
-from ._engine import Engine, translated
 from ._host import own_tree
 from ._plan import LabPlan, Step
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ._errors import FleetError
+from .._errors import FleetError
 
 DAEMON_JSON = "/etc/docker/daemon.json"
 # What SIGHUP makes dockerd read again; everything else waits for a restart.

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from .._errors import EngineError, FleetError, InvalidInput
 from . import _daemon, _packages
-from ._errors import EngineError, FleetError, InvalidInput
 from ._setup import DROP_IN, ENV_FILE, PROXIES, SYSV_DEFAULTS, SYSV_LINE, Found, Plan, Wanted, certificate_file
 
 

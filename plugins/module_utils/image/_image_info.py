@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from .._engine import Engine, translated
+from .._errors import InvalidInput
 from . import _images
-from ._engine import Engine, translated
-from ._errors import InvalidInput
 from ._images import Image
 from ._recipe import LABEL, REFERENCE
 

@@ -18,9 +18,9 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .._errors import InvalidInput, LabError
 from ._container import server_config
 from ._declared import check_token
-from ._errors import InvalidInput, LabError
 from ._lab import Lab, digest, from_label, to_label
 from ._plan import Step, Taken
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from ._engine import Engine, is_absent, translated
-from ._errors import BuildError, EngineError, InvalidInput
+from .._engine import Engine, is_absent, translated
+from .._errors import BuildError, EngineError, InvalidInput
 from ._recipe import LABEL, REFERENCE
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ._errors import LabError
+from .._errors import LabError
 from ._lab import Lab
 
 POLL = 0.05  # seconds between two looks

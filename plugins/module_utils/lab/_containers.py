@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from .._engine import Engine, is_absent, translated
+from .._errors import BuildError, EngineError, LabError
 from ._container import Found, container_config, found_from, limits
-from ._engine import Engine, is_absent, translated
-from ._errors import BuildError, EngineError, LabError
 from ._lab import LAB_LABEL, Lab, image_digest
 from ._plan import NEXT, PREVIOUS, Taken
 

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ._errors import BuildError, InvalidInput
-from ._packages import Release
-from ._recipe import REFERENCE
+from .._errors import BuildError, InvalidInput
+from ..dockerd._packages import Release
+from ..image._recipe import REFERENCE
 
 LABEL = "fleet.myjupyter.made-from"
 ROOTFS = "myjupyter-rootfs"

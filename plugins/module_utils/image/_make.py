@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from .._engine import Engine
+from .._errors import BuildError
 from . import _build, _context, _dockerfile, _images, _lock
 from ._build import Command, Order
 from ._context import Context
-from ._engine import Engine
-from ._errors import BuildError
 from ._images import Image
 from ._lock import Layers, Lock
 from ._recipe import LABEL, Directory, Recipe, Wanted

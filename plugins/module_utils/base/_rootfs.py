@@ -16,9 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import IO, cast
 
-from . import _base, _packages
-from ._engine import Engine, translated
-from ._errors import BuildError
+from .._engine import Engine, translated
+from .._errors import BuildError
+from ..dockerd import _packages
+from . import _base
 
 OS_RELEASE = Path("/etc/os-release")
 INDEXES = "$(REPO_URI)|$(RELEASE)|$(CODENAME)|$(COMPONENT)|$(ORIGIN)"

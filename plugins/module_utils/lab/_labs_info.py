@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .._engine import Engine
 from . import _containers, _host, _jupyter
 from ._container import Found
-from ._engine import Engine
 from ._labs import url_of
 from ._plan import by_name, differences
 

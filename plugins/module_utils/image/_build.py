@@ -14,8 +14,8 @@ import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ._engine import Address, Engine
-from ._errors import BuildError
+from .._engine import Address, Engine
+from .._errors import BuildError
 from ._progress import Progress
 
 USUAL_PLACES = ("/usr/bin", "/usr/local/bin", "/usr/local/sbin", "/snap/bin", "/opt/homebrew/bin")

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .._engine import Engine
+from .._errors import EngineError, FleetError, InvalidInput
 from . import _context, _dockerfile, _images, _lock, _make
-from ._engine import Engine
-from ._errors import EngineError, FleetError, InvalidInput
 from ._images import Image
 from ._make import Ground
 from ._recipe import Wanted

@@ -22,9 +22,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from .._engine import DEFAULT_SOCKET, find
+from .._errors import EngineError
 from . import _packages, _setup
-from ._engine import DEFAULT_SOCKET, find
-from ._errors import EngineError
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PID_FILE = "/var/run/docker.pid"

@@ -18,9 +18,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 
+from .._engine import DEFAULT_SOCKET
+from .._errors import EngineError
 from . import _daemon, _setup
-from ._engine import DEFAULT_SOCKET
-from ._errors import EngineError
 from ._machine import MARK, PATH, PID_FILE, ask, first_line, pid_of, read, run
 
 INIT_SCRIPT = "/etc/init.d/docker"

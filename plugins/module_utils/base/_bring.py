@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from . import _base, _build, _context, _images, _make, _rootfs
+from .._engine import Engine, connect
+from .._errors import BuildError, EngineError, FleetError, InvalidInput
+from ..image import _build, _context, _images, _make
+from ..image._image import Log
+from ..image._recipe import Recipe, Wanted
+from . import _base, _rootfs
 from ._base import Base, Choice
-from ._engine import Engine, connect
-from ._errors import BuildError, EngineError, FleetError, InvalidInput
-from ._image import Log
-from ._recipe import Recipe, Wanted
 
 Show = Callable[[str], None]
 

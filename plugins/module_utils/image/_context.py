@@ -15,8 +15,8 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from .._errors import InvalidInput
 from . import _binder, _dockerfile, _inside, _trust
-from ._errors import InvalidInput
 from ._recipe import Directory, File, Recipe, Wanted, with_directory
 
 # What no build needs of a directory, and what changes without anything having changed.

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._errors import InvalidInput
 from . import _requirements
-from ._errors import InvalidInput
 from ._requirements import Requirements
 
 LABEL = "fleet.myjupyter."

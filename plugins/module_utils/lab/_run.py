@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from .._engine import Engine
+from .._errors import FleetError, LabError
 from . import _containers, _host, _jupyter, _rescue
 from ._container import Found
-from ._engine import Engine
-from ._errors import FleetError, LabError
 from ._plan import NEXT, PREVIOUS, LabPlan
 
 

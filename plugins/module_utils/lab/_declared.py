@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ._errors import InvalidInput
+from .._errors import InvalidInput
 from ._lab import Lab
 
 STATES = ("started", "stopped", "restarted", "absent")

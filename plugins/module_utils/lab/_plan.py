@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .._errors import InvalidInput
 from ._container import Found
-from ._errors import InvalidInput
 from ._lab import Lab, spec_of
 
 # What the engine changes while the container runs; anything else makes a new container.

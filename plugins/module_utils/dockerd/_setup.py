@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._errors import InvalidInput
 from . import _daemon, _packages
-from ._errors import InvalidInput
 
 ENV_FILE = "/etc/docker/myjupyter.env"
 DROP_IN = "/etc/systemd/system/docker.service.d/myjupyter.conf"

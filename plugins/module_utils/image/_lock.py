@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ._errors import BuildError
+from .._errors import BuildError
 from ._requirements import Requirements, masked
 
 # Sizes of a wheel in bytes from which a package has its place in a lower layer, the largest lowest.

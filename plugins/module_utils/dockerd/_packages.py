@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ._errors import FleetError
+from .._errors import FleetError
 
 REDHAT = frozenset({"rhel", "centos", "rocky", "almalinux", "ol"})
 # The package that holds dockerd, by where it comes from.

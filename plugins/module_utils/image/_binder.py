@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 
+from .._errors import InvalidInput
 from . import _requirements
-from ._errors import InvalidInput
 from ._recipe import PACKAGE, Directory
 from ._requirements import Requirements
 
