@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The myjupyter.fleet maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Action plugin of the module image: shows how far a build is while it runs.
+"""Action plugin of the modules image and base: shows how far a build is while it runs.
 
 The module runs as any other. Beside it, over a connection of the same kind, the file is followed to which it
 writes its lines. Where nothing is built within the first seconds, nothing else happens.
@@ -18,7 +18,6 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-MODULE = "myjupyter.fleet.image"
 SECONDS = 2
 
 
@@ -27,12 +26,14 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         if self._task.check_mode or self._task.async_val:
-            asynchronous = bool(self._task.async_val)
-            return {**result, **self._execute_module(MODULE, arguments, task_vars=task_vars, wrap_async=asynchronous)}
+            plain = self._execute_module(
+                module_args=arguments, task_vars=task_vars, wrap_async=bool(self._task.async_val)
+            )
+            return {**result, **plain}
         own = arguments.get("log")
         log = arguments.setdefault("log", f"/tmp/myjupyter-{secrets.token_hex(8)}.log")
         with Follower(self._beside(), log, task_vars["inventory_hostname"] if task_vars else ""):
-            result.update(self._execute_module(MODULE, arguments, task_vars=task_vars))
+            result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
         if result.get("log") and not own and not result.get("failed"):
             self._low_level_execute_command(f"rm -f {shlex.quote(log)}")
             del result["log"]

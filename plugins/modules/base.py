@@ -59,7 +59,9 @@ options:
     type: dict
     default: {}
   log:
-    description: File on the host to which the progress is written, line by line.
+    description:
+      - File on the host to which the progress is written, line by line.
+      - Without it, the lines are shown by Ansible while the base is brought.
     type: path
   refresh:
     description: Bring the base anew though it is there - what the registry has now, or with today's packages.

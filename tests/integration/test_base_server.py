@@ -222,7 +222,7 @@ def test_stop_lets_kernels_end(start, tmp_path, options):
         "import jupyter_client, sys\n"
         "file = jupyter_client.find_connection_file(sys.argv[1])\n"
         "kernel = jupyter_client.BlockingKernelClient(connection_file=file)\n"
-        "kernel.load_connection_file(); kernel.start_channels(); kernel.wait_for_ready(30)\n"
+        "kernel.load_connection_file(); kernel.start_channels(hb=False); kernel.wait_for_ready(30)\n"
         "kernel.execute(sys.argv[2], reply=True, timeout=30)"
     )
     user = "1010" if options else "1000"

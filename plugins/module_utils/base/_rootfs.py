@@ -10,7 +10,7 @@ import os
 import shlex
 import shutil
 import subprocess
-import tempfile
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -23,8 +23,9 @@ from . import _base
 
 OS_RELEASE = Path("/etc/os-release")
 INDEXES = "$(REPO_URI)|$(RELEASE)|$(CODENAME)|$(COMPONENT)|$(ORIGIN)"
-# Manuals and translations, which no lab reads; licences stay.
+# Syncing each file is for nothing in an image, and manuals and translations are in a lab; licences stay.
 DPKG = (
+    "force-unsafe-io",
     "path-exclude=/usr/share/man/*",
     "path-exclude=/usr/share/locale/*",
     "path-exclude=/usr/share/doc/*",
@@ -47,31 +48,45 @@ def make(engine: Engine, wanted: _base.Base, release: str, show: Callable[[str],
     listing = _output("apt-get", "indextargets", "--format", INDEXES)
     mirrors = _base.sources(_base.targets(listing), host().codename, release)
     show(f"Making a root filesystem of {release}: {', '.join(mirrors)}")
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(wanted.packages)}"]
+    command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(wanted.packages)}"]
     command += [f"--dpkgopt={option}" for option in DPKG]
     label = f"LABEL {_base.LABEL}={_base.rootfs_digest(wanted, release)}"
-    image, trouble = _import(engine, [*command, release, "-", *mirrors], [label])
-    if trouble:
-        raise BuildError(f"mmdebstrap could not make {release} from {', '.join(mirrors)}: {_reason(trouble)}")
+    image, trouble = _import(engine, [*command, release, "-", *mirrors], [label], show)
+    if not image:
+        reason = _reason("".join(trouble))
+        raise BuildError(f"mmdebstrap could not make {release} from {', '.join(mirrors)}: {reason}")
     return image
 
 
-def _import(engine: Engine, command: list[str], changes: list[str]) -> tuple[str, str]:
-    """The id of an image from the tar that ``command`` writes, and what it logged if it failed."""
-    with tempfile.TemporaryFile() as log:
-        with subprocess.Popen(  # pylint: disable=ansible-bad-function  # no AnsibleModule comes down here
-            command, stdout=subprocess.PIPE, stderr=log, env=_environment()
-        ) as process:
-            blocks = iter(partial(cast(IO[bytes], process.stdout).read, 1 << 20), b"")
-            with translated("import the root filesystem"):
-                answer = engine.api.import_image_from_stream(blocks, changes=changes)
-        image = json.loads(answer.splitlines()[-1])["status"]
-        if process.returncode == 0:
-            return image, ""
-        with translated("remove what was half made"):
-            engine.api.remove_image(image)
-        log.seek(0)
-        return "", log.read().decode()
+def _import(
+    engine: Engine, command: list[str], changes: list[str], show: Callable[[str], None]
+) -> tuple[str, list[str]]:
+    """The id of an image from the tar that ``command`` writes, empty if it failed, and what it said on the way."""
+    said: list[str] = []
+    with subprocess.Popen(  # pylint: disable=ansible-bad-function  # no AnsibleModule comes down here
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment()
+    ) as process:
+        listener = threading.Thread(target=_listen, args=(cast(IO[bytes], process.stderr), said, show), daemon=True)
+        listener.start()
+        blocks = iter(partial(cast(IO[bytes], process.stdout).read, 1 << 20), b"")
+        with translated("import the root filesystem"):
+            answer = engine.api.import_image_from_stream(blocks, changes=changes)
+        listener.join()
+    image = json.loads(answer.splitlines()[-1])["status"]
+    if process.returncode == 0:
+        return image, said
+    with translated("remove what was half made"):
+        engine.api.remove_image(image)
+    return "", said
+
+
+def _listen(stream: IO[bytes], said: list[str], show: Callable[[str], None]) -> None:
+    """Keep what mmdebstrap says, and show its steps."""
+    for raw in stream:
+        line = raw.decode("utf-8", "replace")
+        said.append(line)
+        if line.startswith("I: "):
+            show(f"  {line[3:].strip()}")
 
 
 def _environment() -> dict[str, str]:

@@ -1,0 +1,10 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Action plugin of the module base: shows how far a build is, as that of the module image does."""
+
+from __future__ import annotations
+
+from ansible_collections.myjupyter.fleet.plugins.action.image import ActionModule
+
+__all__ = ["ActionModule"]
