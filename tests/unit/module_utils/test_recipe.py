@@ -1,0 +1,159 @@
+"""Options to a recipe, a recipe to its digest, a directory to what it asks for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import InvalidInput
+from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _binder, _recipe
+from ansible_collections.myjupyter.fleet.plugins.module_utils.image._recipe import Directory
+
+DEFAULTS = {
+    "name": "myjupyter", "state": "present", "base": "myjupyter-base", "requirements": [], "constraints": [],
+    "packages": [], "files": [], "environment": {}, "post_build": [], "build_args": {}, "index_url": None,
+    "extra_index_urls": [], "ca_bundle": None, "proxy": None, "platform": None, "labels": {}, "path": None,
+    "refresh": "never", "keep": 3, "archive": None, "log": None,
+}  # fmt: skip
+FILE = {"dest": "/a", "content": "x", "src": None, "mode": "0644"}
+
+
+def parse(**options):
+    return _recipe.parse({**DEFAULTS, **options})
+
+
+def digest(**options):
+    return parse(**options).recipe.digest(["sha256:base"])
+
+
+NAMES = {
+    "myjupyter": ("myjupyter", "", "myjupyter:latest"),
+    "team/lab:2024.1": ("team/lab", "2024.1", "team/lab:2024.1"),
+    "localhost:5000/lab": ("localhost:5000/lab", "", "localhost:5000/lab:latest"),
+    "quay.io/jupyter/base-notebook:x": ("quay.io/jupyter/base-notebook", "x", "quay.io/jupyter/base-notebook:x"),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names(name):
+    wanted = parse(name=name)
+    assert (wanted.repository, wanted.tag, wanted.name) == NAMES[name]
+
+
+@pytest.mark.parametrize("name", ["", "A", "a b", "a:", "a/", "/a", "a:b:c", "a--", "-a", "a@sha256:1", "a\n"])
+def test_no_names(name):
+    with pytest.raises(InvalidInput, match="is no name for an image"):
+        parse(name=name)
+
+
+def test_a_pulled_image_may_be_named_by_its_digest():
+    name = f"quay.io/jupyter/base-notebook@sha256:{'0' * 64}"
+    assert parse(name=name, state="pulled").name == name
+    with pytest.raises(InvalidInput):
+        parse(name=name)
+
+
+@pytest.mark.parametrize(
+    "said, seconds", [("never", None), ("always", 0), ("7d", 604800), ("12h", 43200), ("2w", 1209600), ("0s", 0)]
+)
+def test_ages(said, seconds):
+    assert parse(refresh=said).refresh == seconds
+
+
+DIFFERENT = [
+    {"requirements": ["b"]},
+    {"requirements": ["a", "--pre"]},
+    {"requirements": ["a --hash=sha256:ab"]},
+    {"constraints": ["a<2"]},
+    {"packages": ["git"]},
+    {"files": [FILE]},
+    {"files": [{**FILE, "content": "y"}]},
+    {"files": [{**FILE, "mode": "0600"}]},
+    {"files": [{**FILE, "dest": "/b"}]},
+    {"environment": {"A": "1"}},
+    {"environment": {"A": 2}},
+    {"post_build": ["true"]},
+    {"build_args": {"A": "1"}},
+    {"platform": "linux/arm64"},
+    {"labels": {"a": "1"}},
+    {"extra_index_urls": ["https://b/simple"]},
+    {"index_url": "https://b/simple"},
+]
+
+
+def test_each_part_of_a_recipe_makes_another_digest():
+    digests = {digest(**{"requirements": ["a"], **options}) for options in [{}, *DIFFERENT]}
+    assert len(digests) == len(DIFFERENT) + 1
+    assert parse().recipe.digest(["one"]) != parse().recipe.digest(["two"])
+
+
+SAME = [
+    ({"requirements": ["b", "A_a >= 1"]}, {"requirements": "a-a>=1  # why\n\nb\n"}),
+    ({"packages": ["b", "a"]}, {"packages": ["a", "b", "a"]}),
+    ({"files": [FILE]}, {"files": [{**FILE, "mode": "644"}]}),
+    ({"environment": {"A": True}}, {"environment": {"A": "true"}}),
+    ({"index_url": "https://me:one@a/simple"}, {"index_url": "https://me:two@a/simple"}),
+    ({}, {"proxy": {"http_proxy": "http://a"}, "ca_bundle": "/a", "refresh": "7d", "keep": 0, "log": "/a"}),
+]
+
+
+@pytest.mark.parametrize("one, other", SAME)
+def test_what_makes_no_other_image_makes_no_other_digest(one, other):
+    assert digest(**one) == digest(**other)
+
+
+def test_a_declaration_has_no_password():
+    options = {"index_url": "https://me:secret@a/simple", "extra_index_urls": ["https://me:secret@b/simple"]}
+    said = parse(requirements=["x @ https://me:secret@c/x.whl"], **options).recipe.declaration()
+    assert "secret" not in str(said)
+    assert said["requirements"] == ["x @ https://***@c/x.whl"]
+
+
+def interpret(**files):
+    files = {name.replace("__", "/").replace("_", "."): text for name, text in files.items()}
+    return _binder.interpret("/repo", files, files.__getitem__)
+
+
+def test_a_directory_asks_for_what_its_files_say():
+    found = interpret(
+        requirements_txt="a", apt_txt="git  # why\nless", runtime_txt="python-3.12\n", postBuild="x", start="y",
+        environment_yml="z", README_md="",
+    )  # fmt: skip
+    assert found == Directory(
+        "/repo", requirements=found.requirements, packages=("git", "less"), post_build="postBuild", start="start",
+        python="3.12", conda="environment.yml",
+    )  # fmt: skip
+    assert found.requirements.lines == ("a",)
+
+
+def test_a_binder_folder_hides_the_rest():
+    found = interpret(requirements_txt="a", setup_py="", Pipfile="", binder__apt_txt="git")
+    assert found.requirements.lines == () and found.packages == ("git",)
+
+
+@pytest.mark.parametrize("name", [*_binder.UNSUPPORTED, *_binder.UNSUPPORTED_ROOT])
+def test_what_is_not_supported_is_refused_by_name(name):
+    files = {name: "[project]\nname = 'x'\n", "requirements.txt": "a"}
+    with pytest.raises(InvalidInput, match=f"/repo/{name}' is not supported: "):
+        _binder.interpret("/repo", files, files.__getitem__)
+
+
+def test_settings_of_tools_are_no_project():
+    assert interpret(pyproject_toml="[tool.ruff]\nline-length = 120\n", requirements_txt="a").requirements.lines
+
+
+def test_a_dockerfile_says_all_itself():
+    recipe = parse(build_args={"A": "1"}).recipe
+    directory = interpret(Dockerfile="FROM x", Pipfile="")
+    assert _recipe.with_directory(recipe, directory).dockerfile == "Dockerfile"
+    for option in ({"requirements": ["a"]}, {"packages": ["git"]}, {"post_build": ["true"]}):
+        with pytest.raises(InvalidInput, match=f"leave out {next(iter(option))}"):
+            _recipe.with_directory(parse(**option).recipe, directory)
+
+
+def test_a_directory_adds_to_the_options():
+    recipe = parse(requirements=["b"], packages=["git"]).recipe
+    whole = _recipe.with_directory(recipe, replace(interpret(requirements_txt="a", apt_txt="less"), digest="d"))
+    assert whole.requirements.lines == ("a", "b") and whole.packages == ("git", "less")
+    assert whole.digest([]) != recipe.digest([])

@@ -1,0 +1,117 @@
+"""The grammar of requirements, in tables."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import InvalidInput
+from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _requirements
+
+GOOD = {
+    "pandas": "pandas",
+    "  Pandas_X  ": "pandas-x",
+    "zope.interface": "zope-interface",
+    "pandas>=2.2,<3": "pandas<3,>=2.2",
+    "pandas >= 2.2 , < 3": "pandas<3,>=2.2",
+    "pandas (>=2)": "pandas>=2",
+    "pandas>=2,": "pandas>=2",
+    "pandas==2.*": "pandas==2.*",
+    "pandas~=2.1": "pandas~=2.1",
+    "pandas===2.1-local": "pandas===2.1-local",
+    "torch==2.5.1+cpu": "torch==2.5.1+cpu",
+    "a==1!2.0rc1.post1.dev2": "a==1!2.0rc1.post1.dev2",
+    "jupyter[B_c, a]": "jupyter[a,b-c]",
+    "jupyter[]": "jupyter",
+    "a ; python_version<'3.12'": 'a ; python_version < "3.12"',
+    "a;(os_name=='nt' or sys_platform not  in 'win32 cygwin') and extra=='x'": (
+        'a ; ( os_name == "nt" or sys_platform not in "win32 cygwin" ) and extra == "x"'
+    ),
+    "a @ https://example.org/a-1.0-py3-none-any.whl": "a @ https://example.org/a-1.0-py3-none-any.whl",
+    "a[x]@git+https://example.org/a@v1 ; os_name == 'posix'": (
+        'a[x] @ git+https://example.org/a@v1 ; os_name == "posix"'
+    ),
+}
+BAD = {
+    "panda s": "'s' after its name",
+    "pandas 2.0": "'2.0' after its name",
+    "pandas=2": "a single '='",
+    "pandas=>2": "it is written '>='",
+    "pandas=<2": "it is written '<='",
+    "pandas>2 <3": "a comma between the parts",
+    "pandas>=two": "'two', which is no version",
+    "pandas>=2.*": "no version that can follow '>='",
+    "pandas~=2": "needs two parts",
+    "pandas>=1,,<2": "after its name",
+    ">=2": "is no requirement",
+    "a[b": "'[b' after its name",
+    "a[b c]": "the extra 'b c'",
+    "a;": "has the marker ''",
+    "a ; python > '3'": "'python' is neither a known variable nor quoted",
+    "a ; python_version >": "one reads python_version",
+    "a ; (os_name == 'x'": "lacks a ')'",
+    "a ; os_name == 'x' 'y'": "makes no sense at",
+    "a ; os_name == 'x": "makes no sense at",
+    "./wheel.whl": "wants its name before the address",
+    "https://example.org/a.whl": "wants its name before the address",
+    "a @ file:///tmp/a.whl": "a build can reach",
+    "a @ https://example.org/a.whl; os_name == 'x'": "a space before ';'",
+    "a @ https://example.org/a.whl os_name": "'os_name' after its address",
+    "a --global-option=x": "the option '--global-option'",
+    "-e .": "an editable install",
+    "--editable=.": "an editable install",
+    "-f /opt/wheels": "use an index",
+    "--trusted-host x": "the option ca_bundle",
+    "--unheard-of": "the option '--unheard-of'",
+    "--index-url /opt/pypi": "an address that a build can reach",
+    "-r other.txt": "names a file that is not there",
+}
+
+
+@pytest.mark.parametrize("line", GOOD)
+def test_a_good_line_has_one_normal_form(line):
+    assert _requirements.parse(line, "requirements").lines == (GOOD[line],)
+    assert _requirements.parse(GOOD[line], "requirements").lines == (GOOD[line],)
+
+
+@pytest.mark.parametrize("line", BAD)
+def test_a_bad_line_is_named_with_what_would_be_right(line):
+    with pytest.raises(InvalidInput) as refused:
+        _requirements.parse(f"fine\n\n{line}\n", "course/requirements.txt")
+    said = str(refused.value)
+    assert said.startswith(f"course/requirements.txt line 3: {line!r} ")
+    assert BAD[line] in said and said.endswith(".")
+
+
+def test_comments_continuations_and_hashes():
+    text = "\ufeff# all\na==1 \\\n  --hash=sha256:AB \\\n  --hash sha256:cd\n\nb   # why\n"
+    found = _requirements.parse(text, "requirements")
+    assert found.lines == ("a==1", "b")
+    assert found.hashes == (("a", ("sha256:ab", "sha256:cd")),)
+    with pytest.raises(InvalidInput, match="requirements line 2: 'b c' "):
+        _requirements.parse("a\nb \\\nc", "requirements")
+
+
+def test_options_for_the_resolver():
+    text = "-i https://a/simple\n--extra-index-url=https://b/simple\n--pre\n--no-binary :all:\n--only-binary B_b,a\nx"
+    found = _requirements.parse(text, "requirements")
+    assert found.index_url == "https://a/simple"
+    assert found.extra_index_urls == ("https://b/simple",)
+    assert found.prerelease and found.no_binary == (":all:",) and found.only_binary == ("a", "b-b")
+
+
+def test_other_files_are_found_beside_this_one():
+    files = {"binder/more.txt": "b\n-c limits.txt", "binder/limits.txt": "b<2", "binder/loop.txt": "-r loop.txt"}
+    found = _requirements.parse("a\n-r more.txt", "binder/requirements.txt", files.get)
+    assert found.lines == ("a", "b") and found.constraints == ("b<2",)
+    with pytest.raises(InvalidInput, match="binder/loop.txt line 1: .* which includes this file"):
+        _requirements.parse("-rloop.txt", "binder/requirements.txt", files.get)
+
+
+def test_a_password_is_never_said():
+    with pytest.raises(InvalidInput) as refused:
+        _requirements.parse("a @ https://me:secret@example.org/a.whl; x", "requirements")
+    assert "secret" not in str(refused.value)
+
+
+def test_the_order_of_lines_does_not_matter():
+    assert _requirements.parse("b\na", "x") == _requirements.parse("a\nb\na", "x")
