@@ -204,13 +204,14 @@ def fetch_uv(folder):
     """Take uv out of its newest wheel. pip needs two seconds more for that, which is a fifth of a whole build."""
     index = os.environ.get("PIP_INDEX_URL", PYPI).rstrip("/")
     ask = urllib.request.Request(f"{index}/uv/", headers={"Accept": "application/vnd.pypi.simple.v1+json"})
-    with urllib.request.urlopen(ask, timeout=30) as answer:
+    opener = urllib.request.build_opener()
+    with opener.open(ask, timeout=30) as answer:
         files = json.load(answer)["files"]
     fits = re.compile(rf"uv-(\d+)\.(\d+)\.(\d+)-py3-none-manylinux\w*_{platform.machine()}[.\w]*\.whl")
     known = [(fits.fullmatch(file["filename"]), file) for file in files if not file.get("yanked")]
     usable = [(tuple(map(int, match.groups())), file) for match, file in known if match and platform.libc_ver()[0]]
     file = max(usable, key=lambda item: item[0])[1]
-    with urllib.request.urlopen(urllib.parse.urljoin(f"{index}/uv/", file["url"]), timeout=60) as answer:
+    with opener.open(urllib.parse.urljoin(f"{index}/uv/", file["url"]), timeout=60) as answer:
         wheel = answer.read()
     if hashlib.sha256(wheel).hexdigest() != file["hashes"]["sha256"]:
         raise ValueError("not the file that the index names")
