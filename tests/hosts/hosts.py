@@ -155,7 +155,8 @@ def _bare(release: str) -> str:
     tag = f"{IMAGE}:{release}-bare-{secrets.token_hex(4)}"
     with tempfile.TemporaryDirectory() as scratch:
         root, sources = f"{scratch}/root.tar", Path(scratch, "apt.sources")
-        sources.write_text(_sources(release))
+        archives = _sources(release)
+        sources.write_text(archives)
         _run(
             [
                 "mmdebstrap",
@@ -164,7 +165,7 @@ def _bare(release: str) -> str:
                 f"--include={HAS.replace(' ', ',')}",
                 CODENAMES[release],
                 root,
-                str(sources),
+                *([str(sources)] if archives else []),
             ]
         )
         _docker("import", root, tag)
@@ -240,9 +241,10 @@ def _fingerprint(release: str) -> str:
 def _machine_files(release: str) -> list[tuple[bytes, str]]:
     """What a host needs to reach what this machine reaches: its CAs, APT's sources and APT's transport settings."""
     files = [(path.read_bytes(), str(path)) for path in sorted(Path("/usr/local/share/ca-certificates").glob("*.crt"))]
-    if _machine_codename():
+    archives = _sources(release)
+    if archives:
         files.append((b"", "/etc/apt/sources.list"))
-        files.append((_sources(release).encode(), "/etc/apt/sources.list.d/debian.sources"))
+        files.append((archives.encode(), "/etc/apt/sources.list.d/debian.sources"))
         settings = subprocess.run(["apt-config", "dump", "Acquire"], capture_output=True, check=True).stdout
         files.append((settings, "/etc/apt/apt.conf.d/80-transport"))
     return files
@@ -259,24 +261,18 @@ def _machine_codename() -> str:
 
 
 def _sources(release: str) -> str:
-    """The APT sources for a release: this machine's own archives of Debian, or Debian's."""
+    """The APT sources for a release, by this machine's own archives of Debian; empty where it has none."""
     codename = _machine_codename()
-    found = []
-    if codename:
-        shape = "$(CREATED_BY) $(REPO_URI) $(RELEASE) $(COMPONENT)"
-        lines = subprocess.run(
-            ["apt-get", "indextargets", "--format", shape], capture_output=True, text=True, check=True
-        )
-        found = [line.split()[1:] for line in lines.stdout.splitlines() if line.startswith("Packages ")]
-        found = [part for part in found if re.search(r"/debian(-security)?/?$", part[0]) and codename in part[1]]
-    found = found or [
-        ["http://deb.debian.org/debian/", codename or CODENAMES[release], "main"],
-        ["http://deb.debian.org/debian-security/", f"{codename or CODENAMES[release]}-security", "main"],
-    ]
+    if not codename:
+        return ""
+    shape = "$(CREATED_BY) $(REPO_URI) $(RELEASE) $(COMPONENT)"
+    lines = subprocess.run(["apt-get", "indextargets", "--format", shape], capture_output=True, text=True, check=True)
+    found = [line.split()[1:] for line in lines.stdout.splitlines() if line.startswith("Packages ")]
     return "\n".join(
-        f"Types: deb\nURIs: {uri}\nSuites: {suite.replace(codename or CODENAMES[release], CODENAMES[release])}\n"
+        f"Types: deb\nURIs: {uri}\nSuites: {suite.replace(codename, CODENAMES[release])}\n"
         f"Components: {component}\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
         for uri, suite, component in found
+        if re.search(r"/debian(-security)?/?$", uri) and codename in suite
     )
 
 
