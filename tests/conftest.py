@@ -46,8 +46,6 @@ def run_module_fixture():
     return run_module
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
-def pytest_collection_modifyitems(items):
+def pytest_itemcollected(item):
     """With two workers, one takes the gates and the other what shares the engine; `-n 0` is all in a row."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("gates" if item.path.stem == "test_gates" else "engine"))
+    item.add_marker(pytest.mark.xdist_group("gates" if item.path.stem == "test_gates" else "engine"))
