@@ -139,7 +139,7 @@ def stop(process: subprocess.Popen) -> None:
 
 
 def found(with_engine: bool) -> dict[tuple[str, str], str]:
-    """What a run could leave behind: (kind, key) -> how a person would name it."""
+    """What a run could leave behind: (kind, key) -> how a person would name it. Raises NotPossible."""
     namespaces = os.listdir("/run/netns") if os.path.isdir("/run/netns") else []
     things = {("network namespace", name): name for name in namespaces}
     asked = {
@@ -148,7 +148,10 @@ def found(with_engine: bool) -> dict[tuple[str, str], str]:
         "volume": ["volume", "ls", "--format", "{{.Name}} {{.Name}}"],
     }
     for kind, command in asked.items() if with_engine else ():
-        for line in docker(*command).stdout.splitlines():
+        listed = docker(*command)
+        if listed.returncode:
+            raise NotPossible(f"The engine went away, so what is left on it cannot be told: {listed.stderr.strip()}")
+        for line in listed.stdout.splitlines():
             key, _space, name = line.partition(" ")
             things[kind, key] = name
     return things
