@@ -15,6 +15,7 @@ UTILS = "ansible_collections.myjupyter.fleet.plugins.module_utils"
 SHELL = {
     "_bring": "an engine, about bases",
     "_build": "the build commands of an engine",
+    "_classic": "an engine, about builds",
     "_containers": "an engine, about containers",
     "_context": "a host's files, for a build",
     "_dockerd": "an engine's process and service",

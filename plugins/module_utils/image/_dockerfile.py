@@ -18,6 +18,7 @@ from ._lock import Base, Layers
 from ._recipe import Recipe
 
 TOOLS = "/run/myjupyter"
+ANSWER = "lock.json"
 INSIDE = f"{TOOLS}/inside.py"
 START = "/usr/local/bin/myjupyter-start"
 SECRETS = (
@@ -25,7 +26,8 @@ SECRETS = (
     "--mount=type=secret,id=build_env,mode=0444",
     f"--mount=type=bind,source=tools,target={TOOLS}",
 )
-CACHE = "--mount=type=cache,id=myjupyter,target=/var/cache/myjupyter"
+CACHE_FOLDER = "/var/cache/myjupyter"
+CACHE = f"--mount=type=cache,id=myjupyter,target={CACHE_FOLDER}"
 # Sourced by every step: the host's certificates, index and proxies, for this step alone.
 ENVIRONMENT = """\
 if [ -s /run/secrets/ca ]; then
@@ -44,6 +46,7 @@ APT = (
     "rm -rf /var/log/apt /var/log/dpkg.log /var/cache/debconf/*-old"
 )
 
+BIND = r"--mount=type=bind,source=(\S+?),target=(\S+)"
 # The two instructions of a Dockerfile that decide what it is built on: ARG NAME=VALUE, and FROM IMAGE AS STAGE.
 INSTRUCTION = re.compile(
     r"^[ \t]*(?:(ARG)[ \t]+(\w+)=(\S+)|FROM[ \t]+(?:--\S+[ \t]+)*(\S+)(?:[ \t]+AS[ \t]+(\S+))?)", re.I | re.M
@@ -52,13 +55,13 @@ INSTRUCTION = re.compile(
 
 def resolving(recipe: Recipe, base: str, base_key: str) -> str:
     """The Dockerfile whose target `lock` holds nothing but /lock.json."""
-    step = f'exec "$(command -v python || command -v python3)" -IB {INSIDE} resolve {TOOLS}-request.json /lock.json'
+    step = f'exec "$(command -v python || command -v python3)" -IB {INSIDE} resolve {TOOLS}-request.json /{ANSWER}'
     return _text(
         *_system(recipe, base, base_key),
         "FROM system AS resolved",
         _run(step, CACHE, _bind("request.json")),
         "FROM scratch AS lock",
-        "COPY --from=resolved /lock.json /",
+        f"COPY --from=resolved /{ANSWER} /",
     )
 
 
@@ -101,7 +104,7 @@ def _system(recipe: Recipe, base: str, base_key: str) -> list[str]:
             'echo "error: environment.yml needs conda or mamba, which the base does not have: '
             'write requirements.txt, or take a base that has one"; exit 1; }; '
             'prefix="$(dirname "$(dirname "$conda")")"; '
-            f'CONDA_PKGS_DIRS=/var/cache/myjupyter/conda "$conda" env update -q -p "$prefix" -f {TOOLS}-conda.yml'
+            f'CONDA_PKGS_DIRS={CACHE_FOLDER}/conda "$conda" env update -q -p "$prefix" -f {TOOLS}-conda.yml'
         )
         lines.append(_run(step, CACHE, _bind("conda.yml")))
     return lines
@@ -139,6 +142,16 @@ def _text(*lines: str) -> str:
 def commands(scripts: Sequence[str]) -> list[str]:
     """Commands as files to execute, with a shell that stops at the first error where they name none."""
     return [script if script.startswith("#!") else f"#!/bin/sh -e\n{script}\n" for script in scripts]
+
+
+def without_mounts(text: str) -> str:
+    """One of our Dockerfiles for a builder without mounts: what would be mounted from the context is copied."""
+    lines = []
+    for line in text.splitlines():
+        lines += [f"COPY {source} {target}" for source, target in re.findall(BIND, line)]
+        emptied = f"; rm -rf {CACHE_FOLDER}" if CACHE in line else ""
+        lines.append(re.sub(r"--mount=\S+ ", "", line) + emptied)
+    return _text(*lines)
 
 
 def bases(text: str, build_args: Mapping[str, str]) -> list[str]:

@@ -62,17 +62,18 @@ def present(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
     digest = wanted.recipe.digest([layer for base in bases if base for layer in base["RootFS"].get("Layers") or []])
     same = [image for image in images if image.ours and image.said("recipe", "") == digest]
     found = before if before in same else next(iter(same), None)
+    warnings: list[str] = []
     if found and not _due(found.created, wanted):
         after = found
     else:
-        after = _make.make(engine, wanted, Ground(bases[0], digest, before, found), check, show)
+        after = _make.make(engine, wanted, Ground(bases[0], digest, before, found), check, show, warnings)
     if after.id not in {image.id for image in images}:
         steps.append(f"build {wanted.name}")
     elif before is None or after.id != before.id:
         steps.append(f"name {after.id[7:19]} {wanted.name}")
         if not check:
             _images.name(engine, after.id, wanted.name)
-    return Outcome(before, after, [*steps, *_prune(engine, wanted, images, after, check)])
+    return Outcome(before, after, [*steps, *_prune(engine, wanted, images, after, check)], warnings)
 
 
 def pulled(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
@@ -146,8 +147,11 @@ def _bases(engine: Engine, wanted: Wanted, check: bool, show: Show) -> tuple[lis
 
 
 def _prune(engine: Engine, wanted: Wanted, images: Sequence[Image], after: Image, check: bool) -> list[str]:
-    """Remove what is older than the images to keep, and not in use; the steps that takes."""
-    old = [image for image in images if image.id != after.id and image.ours]
+    """Remove what is older than the images to keep, and not in use; the steps that takes.
+
+    An image with one more name than its own is somebody's present one, such as another tag of this repository.
+    """
+    old = [image for image in images if image.id != after.id and image.ours and len(image.tags) == 1]
     if len(old) <= wanted.keep:
         return []
     used = _images.users(engine)

@@ -14,13 +14,13 @@ from typing import Any, cast
 
 from .._engine import Engine
 from .._errors import BuildError
-from . import _build, _context, _dockerfile, _images, _lock
+from . import _build, _classic, _context, _dockerfile, _images, _lock
 from ._build import Command, Order
 from ._context import Context
 from ._images import Image
 from ._lock import Layers, Lock
 from ._recipe import LABEL, Directory, Recipe, Wanted
-from ._requirements import name_of
+from ._requirements import masked, name_of
 
 NO_COMMAND = (
     "No docker command on this host can build with BuildKit, which keeps secrets out of images and downloads in a "
@@ -38,14 +38,17 @@ class Ground:
     found: Image | None = None
 
 
-def make(engine: Engine, wanted: Wanted, ground: Ground, check: bool, show: Callable[[str], None]) -> Image:
+def make(
+    engine: Engine, wanted: Wanted, ground: Ground, check: bool, show: Callable[[str], None], warnings: list[str]
+) -> Image:
     """The image that results: ``ground.found`` where nothing is newer. With ``check`` it has no id and is not built.
 
     Raises BuildError: the requirements cannot be resolved, or a step failed.
     """
     command = _build.find()
     if command is None:
-        raise BuildError(NO_COMMAND)
+        _need_no_secrets(wanted)
+        warnings.append(_classic.WARNING)
     recipe = wanted.recipe
     with _context.opened(wanted) as context:
         if recipe.dockerfile:
@@ -62,12 +65,32 @@ def make(engine: Engine, wanted: Wanted, ground: Ground, check: bool, show: Call
             order = _generated(recipe, context, image, ground.base, lock, layers)
         if check:
             return image
-        _build.run(engine, command, order, show)
+        _run(engine, command, order, show)
     return _images.image(engine, wanted.name)
 
 
+def _run(engine: Engine, command: Command | None, order: Order, show: Callable[[str], None]) -> None:
+    if command:
+        _build.run(engine, command, order, show)
+    else:
+        _classic.run(engine, order, show)
+
+
+def _need_no_secrets(wanted: Wanted) -> None:
+    """Refuse what the old builder would leave in the image."""
+    needs = wanted.recipe.requirements
+    secret = [url for url in (needs.index_url, *needs.extra_index_urls) if masked(url) != url]
+    if wanted.recipe.dockerfile or wanted.ca_bundle or secret:
+        raise BuildError(NO_COMMAND)
+
+
 def _resolve(
-    engine: Engine, command: Command, wanted: Wanted, ground: Ground, context: Context, show: Callable[[str], None]
+    engine: Engine,
+    command: Command | None,
+    wanted: Wanted,
+    ground: Ground,
+    context: Context,
+    show: Callable[[str], None],
 ) -> Lock:
     recipe = wanted.recipe
     needs = recipe.requirements
@@ -99,8 +122,8 @@ def _resolve(
         output=context.output,
         platform=recipe.platform,
     )
-    _build.run(engine, command, order, show)
-    with open(os.path.join(context.output, "lock.json"), encoding="utf-8") as file:
+    _run(engine, command, order, show)
+    with open(os.path.join(context.output, _dockerfile.ANSWER), encoding="utf-8") as file:
         return _lock.read(file.read(), needs)
 
 

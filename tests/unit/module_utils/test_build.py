@@ -124,6 +124,13 @@ def test_a_dockerfile_pulls_nothing_and_knows_no_secret():
     assert _dockerfile.resolving(recipe, "base", "key").splitlines()[:3] == lines[:3], "the same steps are made once"
 
 
+def test_without_mounts_all_is_copied_and_no_cache_stays():
+    text = _dockerfile.without_mounts(_dockerfile.building(Recipe("base"), "base", "key", BASE, (("a",),), CONFIG))
+    assert "--mount" not in text
+    assert "COPY tools /run/myjupyter\nCOPY layer-1 /run/myjupyter-layer-1\nRUN set -e; " in text
+    assert text.count("rm -rf /var/cache/myjupyter\n") == 1
+
+
 def test_a_start_script_comes_before_the_command():
     recipe = Recipe("base", directory=Directory("/repo", start="start", post_build="postBuild"))
     lines = _dockerfile.building(recipe, "base", "key", BASE, (), CONFIG).splitlines()
