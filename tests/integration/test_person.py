@@ -52,6 +52,7 @@ def printed_address(host, lab):
 def test_a_notebook_outlives_its_container(host, page, other_image):
     open_lab(page, printed_address(host, host.lab()))
     page.locator(".jp-LauncherCard[data-category=Notebook]").first.click()
+    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible()
     cell = page.locator(".jp-Notebook .jp-Cell .cm-content").first
     cell.click()
     page.keyboard.type("print('six times seven is', 6 * 7)")
