@@ -77,10 +77,7 @@ def _take_out(engine: Engine, image: str, folder: str) -> None:
     try:
         blocks, _about = engine.api.get_archive(container, f"/{_dockerfile.ANSWER}")
         with tarfile.open(fileobj=io.BytesIO(b"".join(blocks))) as archive:
-            member = archive.extractfile(_dockerfile.ANSWER)
-            assert member
-            with open(os.path.join(folder, _dockerfile.ANSWER), "wb") as file:
-                file.write(member.read())
+            archive.extract(_dockerfile.ANSWER, folder)
     finally:
         engine.api.remove_container(container, force=True)
         engine.api.remove_image(image)
