@@ -149,9 +149,10 @@ def _bases(engine: Engine, wanted: Wanted, check: bool, show: Show) -> tuple[lis
 def _prune(engine: Engine, wanted: Wanted, images: Sequence[Image], after: Image, check: bool) -> list[str]:
     """Remove what is older than the images to keep, and not in use; the steps that takes.
 
-    An image with one more name than its own is somebody's present one, such as another tag of this repository.
+    An image with one more name than its own is somebody's present one, such as another tag of this repository;
+    the wanted name has gone to ``after`` by now.
     """
-    old = [image for image in images if image.id != after.id and image.ours and len(image.tags) == 1]
+    old = [image for image in images if image.id != after.id and image.ours and len({*image.tags} - {wanted.name}) == 1]
     if len(old) <= wanted.keep:
         return []
     used = _images.users(engine)
