@@ -19,6 +19,8 @@ from ._recipe import Recipe
 
 TOOLS = "/run/myjupyter"
 ANSWER = "lock.json"
+# A folder of its own: a builder reads all of the one that it copies a file from.
+ANSWERED = f"{TOOLS}-answer/{ANSWER}"
 INSIDE = f"{TOOLS}/inside.py"
 START = "/usr/local/bin/myjupyter-start"
 SECRETS = (
@@ -55,13 +57,13 @@ INSTRUCTION = re.compile(
 
 def resolving(recipe: Recipe, base: str, base_key: str) -> str:
     """The Dockerfile whose target `lock` holds nothing but /lock.json."""
-    step = f'exec "$(command -v python || command -v python3)" -IB {INSIDE} resolve {TOOLS}-request.json /{ANSWER}'
+    step = f'exec "$(command -v python || command -v python3)" -IB {INSIDE} resolve {TOOLS}-request.json {ANSWERED}'
     return _text(
         *_system(recipe, base, base_key),
         "FROM system AS resolved",
         _run(step, CACHE, _bind("request.json")),
         "FROM scratch AS lock",
-        f"COPY --from=resolved /{ANSWER} /",
+        f"COPY --from=resolved {ANSWERED} /",
     )
 
 

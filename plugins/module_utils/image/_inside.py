@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import datetime
+import gc
 import hashlib
 import importlib.metadata
 import io
@@ -49,6 +50,7 @@ def resolve(request_path, answer_path):
         answer["error"] = f"runtime.txt asks for Python {wanted}, and the base has {there}: take another base."
     elif request["lines"]:
         answer["entries"], answer["error"] = compile_requirements(request, answer["base"]["installed"])
+    os.makedirs(os.path.dirname(answer_path), exist_ok=True)
     with open(answer_path, "w") as file:
         json.dump(answer, file)
 
@@ -120,7 +122,7 @@ def install(folder):
     cache = tempfile.mkdtemp(prefix=".cache-", dir=SITE)
     there = records()
     try:
-        with concurrent.futures.ProcessPoolExecutor() as pool:
+        with concurrent.futures.ProcessPoolExecutor(initializer=gc.disable) as pool:
             for name in sorted(os.listdir(folder)):
                 lock = os.path.join(folder, name)
                 command = ["pip", "install", "--no-deps", "--break-system-packages", "--requirement", lock]

@@ -38,8 +38,9 @@ def make_so(engine: Engine, declared: list[Lab], options: Options, check: bool) 
     Raises InvalidInput before anything is touched, LabError when labs could not be brought there.
     """
     plans = _plans(engine, declared, options, check)
-    plans = _side_by_side(lambda plan: _rescue.planned(engine, plan), plans, options.at_once)
-    plans = _put_off(plans, options)
+    if any(plan.steps for plan in plans):
+        plans = _side_by_side(lambda plan: _rescue.planned(engine, plan), plans, options.at_once)
+        plans = _put_off(plans, options)
     failures = [] if check else _carry_out(engine, plans, options)
     if not check:
         _remember(plans, options)
