@@ -16,7 +16,9 @@ options:
         then the user's own sockets (rootless engine, Docker Desktop).
     type: str
   tls:
-    description: Speak TLS to a V(tcp://) engine.
+    description:
+      - Speak TLS to a V(tcp://) engine.
+      - Where E(DOCKER_HOST) is taken, E(DOCKER_TLS_VERIFY) and E(DOCKER_CERT_PATH) are too.
     type: bool
     default: false
   validate_certs:

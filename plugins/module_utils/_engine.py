@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ._errors import EngineAbsent, EngineError
+from ._errors import EngineAbsent, EngineError, InvalidInput
 
 OLDEST_API = (1, 41)  # Engine 20.10, https://docs.docker.com/reference/api/engine/
 DEFAULT_SOCKET = "/var/run/docker.sock"
@@ -50,13 +50,14 @@ def find(options: Mapping[str, Any], environ: Mapping[str, str] | None = None) -
     """The address to use: the option, DOCKER_HOST, the default socket, then the user's own sockets."""
     environ = os.environ if environ is None else environ
     url = options.get("docker_host") or environ.get("DOCKER_HOST") or _first_socket(environ)
+    usual = {} if options.get("docker_host") or not environ.get("DOCKER_TLS_VERIFY") else _certificates(environ)
     return Address(
         url=url,
-        tls=bool(options.get("tls")) or (not options.get("docker_host") and bool(environ.get("DOCKER_TLS_VERIFY"))),
+        tls=bool(options.get("tls") or usual),
         validate_certs=options.get("validate_certs", True),
-        ca_path=options.get("ca_path"),
-        client_cert=options.get("client_cert"),
-        client_key=options.get("client_key"),
+        ca_path=options.get("ca_path") or usual.get("ca"),
+        client_cert=options.get("client_cert") or usual.get("cert"),
+        client_key=options.get("client_key") or usual.get("key"),
         timeout=options.get("engine_timeout") or 60,
     )
 
@@ -65,14 +66,12 @@ def connect(address: Address) -> Engine:
     """Open the engine at ``address``.
 
     Raises EngineAbsent: nothing listens there. EngineError: no permission, not answering, or older than 20.10.
+    InvalidInput: a certificate that is named is no file.
     """
-    import docker
-
     _check_socket(address.url)
+    _check_certificates(address)
     with translated(f"reach the engine at {address.url}"):
-        api = docker.APIClient(
-            base_url=address.url, tls=_tls(address), timeout=address.timeout, version="auto", num_pools=16
-        )
+        api = _client(address)
         about = api.version()
     if _numbers(about["ApiVersion"]) < OLDEST_API:
         raise EngineError(
@@ -93,10 +92,7 @@ def translated(doing: str) -> Iterator[None]:
     except docker.errors.APIError as error:
         raise EngineError(f"The engine would not {doing}: {_reason(error)}") from error
     except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
-        raise EngineError(
-            f"Could not {doing}: {error}. Is the engine running? "
-            "`docker info` on the host tells; docker_host names another one."
-        ) from error
+        raise EngineError(f"Could not {doing}: {error}. {_advice(str(error))}") from error
 
 
 def is_absent(error: BaseException) -> bool:
@@ -113,6 +109,17 @@ def _reason(error: Any) -> str:
     return text
 
 
+def _advice(text: str) -> str:
+    if "HTTP request to an HTTPS server" in text:
+        return "It speaks TLS: set tls: true, with ca_path, client_cert and client_key."
+    if "SSL" in text:
+        return (
+            "ca_path must be the authority of the engine's certificate (validate_certs: false does without), "
+            "client_cert and client_key a pair that the engine trusts."
+        )
+    return "Is the engine running? `docker info` on the host tells; docker_host names another one."
+
+
 def _first_socket(environ: Mapping[str, str]) -> str:
     home = environ.get("HOME", "/root")
     candidates = [
@@ -123,6 +130,20 @@ def _first_socket(environ: Mapping[str, str]) -> str:
     ]
     found = next((path for path in candidates if _is_socket(path)), DEFAULT_SOCKET)
     return f"unix://{found}"
+
+
+def _certificates(environ: Mapping[str, str]) -> dict[str, str]:
+    """Where Docker's own command looks: https://docs.docker.com/engine/security/protect-access/"""
+    folder = environ.get("DOCKER_CERT_PATH") or os.path.join(environ.get("HOME", "/root"), ".docker")
+    paths = {name: os.path.join(folder, f"{name}.pem") for name in ("ca", "cert", "key")}
+    return {name: path for name, path in paths.items() if os.path.exists(path)}
+
+
+def _check_certificates(address: Address) -> None:
+    for option in ("ca_path", "client_cert", "client_key"):
+        path = getattr(address, option)
+        if path and not os.path.isfile(path):
+            raise InvalidInput(option, path, "is no file on the host: name a certificate or key in PEM.")
 
 
 def _is_socket(path: str) -> bool:
@@ -159,12 +180,25 @@ def _rootless_user(address: Address, api: Any) -> str:
     return f"{user}:{pwd.getpwuid(user).pw_gid}" if rootless else ""
 
 
+def _client(address: Address) -> Any:
+    import docker
+
+    class Client(docker.APIClient):
+        """Of an engine whose authority was named: REQUESTS_CA_BUNDLE, which requests prefers, is for the web."""
+
+        def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+            own = self.verify if verify is None else verify
+            return super().merge_environment_settings(url, proxies, stream, own, cert)
+
+    return Client(base_url=address.url, tls=_tls(address), timeout=address.timeout, version="auto", num_pools=16)
+
+
 def _tls(address: Address) -> Any:
     import docker.tls
 
     if not address.tls:
         return None
-    pair = (address.client_cert, address.client_key) if address.client_cert else None
+    pair = (address.client_cert, address.client_key) if address.client_cert and address.client_key else None
     return docker.tls.TLSConfig(client_cert=pair, ca_cert=address.ca_path, verify=address.validate_certs)
 
 

@@ -46,6 +46,7 @@ def run(
     has no engine yet. ``rules`` go to AnsibleModule (required_if and the like). A result's ``warnings``
     are shown as such, its ``diff`` only where one was asked for.
     """
+    rules.setdefault("required_together", []).append(("client_cert", "client_key"))
     module = AnsibleModule({**ENGINE_OPTIONS, **options}, supports_check_mode=True, **rules)
     _finish(module, parse, lambda wanted: _act(module, wanted, act, without_engine))
 

@@ -1,13 +1,16 @@
-"""A real engine, the base image, labs that are gone after their test, and a client for their servers."""
+"""A real engine and registry, the base image, labs that are gone after their test, a client for their servers."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
+import time
 import urllib.request
 import uuid
 from pathlib import Path
@@ -184,3 +187,27 @@ def host(engine, run_module, tmp_path, base):
     labs = Host(engine, run_module, tmp_path, base)
     yield labs
     labs.clean()
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory):
+    """The address of a registry on this machine. It keeps what it has, so a layer comes to it once."""
+    tmp_path = tmp_path_factory.mktemp("registry")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    config = {
+        "version": 0.1,
+        "storage": {"filesystem": {"rootdirectory": str(tmp_path / "data")}},
+        "http": {"addr": address},
+        "log": {"level": "error"},
+    }
+    (tmp_path / "registry.yml").write_text(json.dumps(config))
+    command = ["docker-registry", "serve", tmp_path / "registry.yml"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        for _try in range(100):
+            with contextlib.suppress(OSError), socket.create_connection(address.split(":")):
+                break
+            time.sleep(0.1)
+        yield address
+        process.terminate()

@@ -8,8 +8,6 @@ import json
 import os
 import platform
 import secrets
-import socket
-import subprocess
 import tarfile
 import time
 from pathlib import Path
@@ -64,29 +62,6 @@ def small(client):
             client.images.remove(image, force=True)
 
 
-@pytest.fixture
-def registry(tmp_path):
-    """An address of a registry on this machine, empty."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    config = {
-        "version": 0.1,
-        "storage": {"filesystem": {"rootdirectory": str(tmp_path / "registry")}},
-        "http": {"addr": address},
-        "log": {"level": "error"},
-    }
-    (tmp_path / "registry.yml").write_text(json.dumps(config))
-    command = ["docker-registry", "serve", tmp_path / "registry.yml"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        for _try in range(100):
-            with contextlib.suppress(OSError), socket.create_connection(address.split(":")):
-                break
-            time.sleep(0.1)
-        yield address
-        process.terminate()
-
-
 def push(client, image, reference):
     """Put an image into a registry, and forget its name here."""
     client.images.get(image).tag(reference)
@@ -111,7 +86,7 @@ def id_of(client, name):
 
 
 def test_from_a_registry(client, base, name, small, registry):
-    reference = f"{registry}/jupyter/base:latest"
+    reference = f"{registry}/{name}"
     first = small()
     push(client, first, reference)
 

@@ -135,9 +135,7 @@ def test_a_changed_user_can_install_packages(run):
 
 
 def test_home_of_root_is_in_passwd(run):
-    done = run(
-        "getent", "passwd", "root", user="root", environment={"NB_USER": "root", "NB_UID": "0", "NB_GID": "0"}
-    )
+    done = run("getent", "passwd", "root", user="root", environment={"NB_USER": "root", "NB_UID": "0", "NB_GID": "0"})
     assert done.out == "root:x:0:0:root:/home/root:/bin/bash\n"
 
 
@@ -254,7 +252,9 @@ def test_hooks_by_hand(run, arguments, said):
 
 def test_fix_permissions(run):
     done = run(
-        "bash", "-c", "mkdir -p /tmp/d/e && touch /tmp/d/e/f && chmod 600 /tmp/d/e/f && chown -R 7:7 /tmp/d"
+        "bash",
+        "-c",
+        "mkdir -p /tmp/d/e && touch /tmp/d/e/f && chmod 600 /tmp/d/e/f && chown -R 7:7 /tmp/d"
         " && fix-permissions /tmp/d && stat -c '%g %a' /tmp/d/e /tmp/d/e/f",
         user="root",
         environment={"NB_USER": "root", "NB_UID": "0", "NB_GID": "0"},
@@ -268,7 +268,7 @@ def test_fix_permissions(run):
         ("locale -a | LC_ALL=C sort | xargs", "C C.utf8 POSIX en_US.utf8\n"),
         ("echo $LANG $LC_ALL $SHELL $CONDA_DIR", "C.UTF-8 C.UTF-8 /bin/bash /opt/conda\n"),
         ("echo '**bold**' | pandoc", "<p><strong>bold</strong></p>\n"),
-        ("jupyter kernelspec list --json | grep -c '\"language\": \"python\"'", "1\n"),
+        ('jupyter kernelspec list --json | grep -c \'"language": "python"\'', "1\n"),
         ("pip check", "No broken requirements found.\n"),
         ("cat /etc/pip.conf ~/.config/pip/* /run/secrets/* 2> /dev/null", ""),
         ("find ~/.cache /root/.cache /var/cache/myjupyter -type f 2> /dev/null", ""),

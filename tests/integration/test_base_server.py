@@ -168,7 +168,7 @@ def test_health_after_a_crash(start):
     container = start(environment={"JUPYTER_PORT": "8001"})
     wait_for(lambda: ask(container, port=8001))
     left = "~/.local/share/jupyter/runtime/jpserver-1.json"
-    container.exec_run(["bash", "-c", f"echo '{{\"url\": \"http://127.0.0.1:9/\"}}' > {left}; sleep 1"])
+    container.exec_run(["bash", "-c", f'echo \'{{"url": "http://127.0.0.1:9/"}}\' > {left}; sleep 1'])
     container.kill()
     container.start()
     wait_for(lambda: ask(container, port=8001))

@@ -52,7 +52,9 @@ def test_a_failure_is_told(images, classic):
     assert images.ids() == set()
 
 
-@pytest.mark.parametrize("option", [{"ca_bundle": "/etc/passwd"}, {"index_url": "https://me:secret@example.org/simple"}])
+@pytest.mark.parametrize(
+    "option", [{"ca_bundle": "/etc/passwd"}, {"index_url": "https://me:secret@example.org/simple"}]
+)
 def test_what_it_cannot_keep_out_of_an_image_is_refused(classic, option):
     with pytest.raises(BuildError, match="can build with BuildKit, which keeps secrets out of images"):
         classic(environment={"A": "1"}, **option)

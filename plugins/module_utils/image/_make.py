@@ -207,7 +207,7 @@ def _titles(recipe: Recipe, layers: Layers) -> dict[str, str]:
         f"{_dockerfile.INSIDE} resolve": "Finding the packages that fit together",
         "env update -q": "Updating the conda environment",
         "apt-get ": f"Installing system packages: {_some(recipe.packages)}",
-        'COPY --chown=': "Copying files",
+        "COPY --chown=": "Copying files",
     }
 
 

@@ -270,6 +270,8 @@ def _proxy(said: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
         if not value:
             continue
         if name != "no_proxy" and not re.match(r"(https?|socks5h?)://\S+$", value):
-            raise InvalidInput(f"proxy.{name}", _requirements.masked(value), "is no address, such as http://proxy:3128.")
+            raise InvalidInput(
+                f"proxy.{name}", _requirements.masked(value), "is no address, such as http://proxy:3128."
+            )
         pairs.append((name, value))
     return tuple(pairs)

@@ -83,9 +83,7 @@ def _settled(lab: Lab, options: Options, rootless_user: str) -> Lab:
     _host.check_paths(lab, options.work_root)
     owner = _host.settle_owner(lab, rootless_user)
     token = _host.token_for(lab, options.state)
-    return replace(
-        lab, owner=owner, rootless=bool(rootless_user), token=token, token_digest=_host.token_digest(token)
-    )
+    return replace(lab, owner=owner, rootless=bool(rootless_user), token=token, token_digest=_host.token_digest(token))
 
 
 def _first_steps(lab: Lab, missing: set[str]) -> list[Step]:

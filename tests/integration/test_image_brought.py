@@ -1,0 +1,90 @@
+"""Images that are brought, not built: from a registry on this machine, by the modules image and labs."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import ModuleFailed
+
+
+@pytest.fixture
+def push(images, registry):
+    """Build an image, put it into the registry, forget it here; its reference and its id."""
+    reference = f"{registry}/lab/{images.name}"
+
+    def make(**recipe):
+        made = images.image(keep=0, **recipe)["image"]["id"]
+        images.engine.tag(made, reference, "2026")
+        assert "error" not in images.engine.push(reference, "2026")
+        for name in (f"{reference}:2026", f"{reference}:latest"):
+            if images.engine.images(name):
+                images.engine.remove_image(name)
+        images.image(state="absent")
+        return f"{reference}:2026", made
+
+    yield make
+    for item in images.engine.images(reference):
+        images.engine.remove_image(item["Id"], force=True)
+
+
+def pulled_twice(images, **options):
+    """The result of a pull: foretold, done, and twice not needed again."""
+    foreseen = images.image(check=True, state="pulled", **options)
+    done = images.image(state="pulled", **options)
+    assert foreseen["changed"] and done["changed"] and foreseen["steps"] == done["steps"]
+    for check in (True, False):
+        assert not images.image(check=check, state="pulled", **options)["changed"]
+    return done
+
+
+def test_pulled_from_a_registry(images, push):
+    reference, made = push(environment={"A": "1"})
+    done = pulled_twice(images, name=reference)
+    assert done["steps"] == [f"pull {reference}"]
+    assert done["image"]["id"] == made
+    assert done["diff"]["before"] == {}
+    assert images.run("echo $A", reference) == "1"
+
+
+def test_a_newer_one_is_pulled_when_it_is_due(images, push):
+    reference, first = push(environment={"A": "1"})
+    images.image(state="pulled", name=reference)
+    assert not images.image(state="pulled", name=reference, refresh="always")["changed"], "the registry has no other"
+    images.engine.tag(first, f"{images.name}-kept", "1")
+    _reference, second = push(environment={"A": "2"})
+    images.engine.tag(first, *reference.rsplit(":", 1))
+    assert not images.image(state="pulled", name=reference)["changed"], "what is here serves"
+    assert not images.image(state="pulled", name=reference, refresh="1d")["changed"], "it is younger than that"
+    done = pulled_twice(images, name=reference, refresh="always")
+    assert done["image"]["id"] == second and done["diff"]["before"]["id"] != done["diff"]["after"]["id"]
+
+
+def test_pulled_by_digest(images, push):
+    reference, made = push(environment={"A": "1"})
+    images.image(state="pulled", name=reference)
+    digest = images.engine.inspect_image(reference)["RepoDigests"][0]
+    images.engine.remove_image(made, force=True)
+    assert pulled_twice(images, name=digest)["image"]["id"] == made
+
+
+def test_what_a_registry_does_not_have(images, registry):
+    with pytest.raises(ModuleFailed, match=f"{registry}/lab/none:1 is not on this host and could not be pulled: .*"):
+        images.image(state="pulled", name=f"{registry}/lab/none:1")
+
+
+def test_a_recipe_on_a_base_of_a_registry(images, push):
+    reference, _made = push(environment={"A": "1"})
+    foreseen = images.image(check=True, base=reference, environment={"B": "2"})
+    done = images.image(base=reference, environment={"B": "2"})
+    assert foreseen["steps"] == done["steps"] == [f"pull {reference}", f"build {images.name}:latest"]
+    assert images.run("echo $A$B") == "12"
+
+
+def test_a_lab_of_an_image_of_a_registry(push, host):
+    reference, made = push(environment={"A": "1"})
+    foreseen = host.labs(host.lab(image=reference), check=True)
+    done = host.labs(host.lab(image=reference))
+    assert [step["action"] for step in done["steps"]][0] == "pull"
+    assert foreseen["steps"] == done["steps"]
+    assert host.inspect()["Image"] == made
+    assert not host.labs(host.lab(image=reference))["changed"]
