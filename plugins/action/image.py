@@ -49,7 +49,8 @@ class ActionModule(ActionBase):
     def read_from(self, path: str, offset: int) -> str:
         """What a file on the host has after ``offset`` bytes; empty where there is no file."""
         command = f"tail -c +{offset + 1} {shlex.quote(path)} 2>/dev/null || true"
-        return self._low_level_execute_command(command)["stdout"]
+        # A terminal, which some ways to become root need, ends lines its own way.
+        return self._low_level_execute_command(command)["stdout"].replace("\r\n", "\n")
 
 
 class Follower:

@@ -203,6 +203,7 @@ image:
     id: {description: Id in the engine. Empty where it is not built yet., type: str}
     tags: {description: All its names., type: list, elements: str}
     size: {description: Bytes., type: int}
+    layers: {description: Digests of its layers. Missing where it is not built yet., type: list, elements: str}
     base: {description: What it was built on., type: str}
     recipe: {description: Digest of its recipe., type: str}
     python: {description: Version of Python., type: str}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from .._engine import Engine
@@ -36,6 +36,8 @@ def act(engine: Engine, wanted: Wanted, check: bool) -> dict[str, Any]:
     log = Log(wanted.log)
     try:
         result = _result(wanted, STATES[wanted.state](engine, wanted, check, log.show))
+        if result["image"].get("id"):
+            result["image"]["layers"] = _images.find(engine, result["image"]["id"])["RootFS"].get("Layers") or []
     except FleetError as error:
         error.details.update({"log": log.path} if log.written else {})
         raise
@@ -73,7 +75,7 @@ def present(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
         steps.append(f"name {after.id[7:19]} {wanted.name}")
         if not check:
             _images.name(engine, after.id, wanted.name)
-    return Outcome(before, after, [*steps, *_prune(engine, wanted, images, after, check)], warnings)
+    return Outcome(before, after, [*steps, *prune(engine, wanted.name, wanted.keep, images, after.id, check)], warnings)
 
 
 def pulled(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
@@ -146,24 +148,25 @@ def _bases(engine: Engine, wanted: Wanted, check: bool, show: Show) -> tuple[lis
     return [found], [f"pull {recipe.base}"]
 
 
-def _prune(engine: Engine, wanted: Wanted, images: Sequence[Image], after: Image, check: bool) -> list[str]:
-    """Remove what is older than the images to keep, and not in use; the steps that takes.
+def prune(engine: Engine, name: str, keep: int, images: Sequence[Image], after: str, check: bool) -> list[str]:
+    """Remove what is older than the images to keep, and not in use; the steps that takes. ``after`` is an id.
 
     An image with one more name than its own is somebody's present one, such as another tag of this repository;
-    the wanted name has gone to ``after`` by now.
+    ``name`` has gone to ``after`` by now.
     """
-    old = [image for image in images if image.id != after.id and image.ours and len({*image.tags} - {wanted.name}) == 1]
-    if len(old) <= wanted.keep:
+    repository = name.rpartition(":")[0]
+    old = [image for image in images if image.id != after and image.ours and len({*image.tags} - {name}) == 1]
+    if len(old) <= keep:
         return []
     used = _images.users(engine)
     names = []
-    for image in old[wanted.keep :]:
+    for image in old[keep:]:
         if image.id not in used:
-            names += [tag for tag in image.tags if tag != wanted.name and _meant(tag, replace(wanted, tag=""))]
+            names += [tag for tag in image.tags if tag != name and tag.rpartition(":")[0] == repository]
     if not check:
-        for name in names:
-            _images.remove(engine, name)
-    return [f"remove {name}" for name in names]
+        for tag in names:
+            _images.remove(engine, tag)
+    return [f"remove {tag}" for tag in names]
 
 
 def _meant(tag: str, wanted: Wanted) -> bool:

@@ -155,6 +155,14 @@ def parse(params: Mapping[str, Any]) -> Wanted:
     )
 
 
+def full_name(said: str) -> str:
+    """The name of an image with its tag; raises InvalidInput."""
+    match = REFERENCE.fullmatch(said)
+    if not match or match[3]:
+        raise InvalidInput("name", said, "is no name for an image, such as myjupyter or team/lab:2024.")
+    return f"{match[1]}:{match[2] or 'latest'}"
+
+
 def with_directory(recipe: Recipe, directory: Directory) -> Recipe:
     """A recipe and what its directory says. A Dockerfile says all itself, so nothing may be said beside it."""
     said = dict(recipe.__dict__)

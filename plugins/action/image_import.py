@@ -1,0 +1,49 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Action plugin of the module image_import: brings the layers that the host lacks from the controller to it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+# In the remote user's own home, where it stays when a run is interrupted, for the next one to go on from.
+FOLDER = "~/.cache/myjupyter/layers"
+
+
+class ActionModule(ActionBase):
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result = super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        if not self._task.check_mode and arguments.get("parcel"):
+            arguments["folder"] = self._bring(arguments["parcel"], arguments.get("src"), arguments.get("lacking") or [])
+        result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
+        if arguments.get("folder") and not result.get("failed"):
+            self._as_remote_user(f"rm -rf {shlex.quote(arguments['folder'])}")
+        return result
+
+    def _bring(self, parcel: dict[str, Any], src: str | None, lacking: list[str]) -> str:
+        """Put the files of the lacking layers on the host; the folder in which they are."""
+        said = self._as_remote_user(f"mkdir -p -m 700 {FOLDER} && cd {FOLDER} && pwd && ls").splitlines()
+        folder, there = said[0].strip(), {name.strip() for name in said[1:]}
+        for digest in dict.fromkeys([parcel["config"], *(parcel["blobs"][layer] for layer in lacking)]):
+            name = digest.replace(":", "-")
+            path = os.path.join(os.path.expanduser(str(src)), name)
+            if not os.path.exists(path):
+                raise AnsibleActionFail(f"src: {path} is not there: run again, so that image_export fetches it.")
+            if name not in there:
+                self._connection.put_file(path, f"{folder}/{name}.part")
+                self._as_remote_user(f"mv {shlex.quote(f'{folder}/{name}.part')} {shlex.quote(f'{folder}/{name}')}")
+        return folder
+
+    def _as_remote_user(self, command: str) -> str:
+        """What a command prints that runs as the user who logs in: it is he who puts files on the host."""
+        done = self._low_level_execute_command(command, sudoable=False)
+        if done["rc"]:
+            raise AnsibleActionFail(f"{command}: {done['stderr'] or done['stdout']}")
+        return done["stdout"].strip()

@@ -1,0 +1,93 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible module: give layers of an image out of a host's engine."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image_export
+short_description: Give layers of an image out, for hosts that lack them
+version_added: 0.1.0
+author: The myjupyter.fleet maintainers (@myjupyter)
+description:
+  - Takes those layers of an image that other hosts lack out of this host's engine, each read and compressed once,
+    and brings them to the controller, from where M(myjupyter.fleet.image_import) brings them to the hosts.
+  - The engine pushes them to a registry that this module is while it runs, on an address of the loopback.
+    So the engine has to run on this host, and not as a user's own.
+extends_documentation_fragment:
+  - myjupyter.fleet.engine
+  - myjupyter.fleet.attributes
+options:
+  name:
+    description: Name of the image, without a tag for the tag V(latest).
+    type: str
+    required: true
+  layers:
+    description: Layers that are lacking somewhere. Without any, nothing is done.
+    type: list
+    elements: str
+    default: []
+  dest:
+    description: Directory on the controller for the compressed layers. What is there already is not brought again.
+    type: path
+    required: true
+  there:
+    description: Digests of files that O(dest) has already. It is looked up.
+    type: list
+    elements: str
+    default: []
+  folder:
+    description: Directory on the host for the layers on their way. It is chosen, and removed afterwards.
+    type: path
+seealso:
+  - module: myjupyter.fleet.image_import
+"""
+
+EXAMPLES = r"""
+- name: Take out what the others lack
+  myjupyter.fleet.image_export:
+    name: myjupyter
+    layers: "{{ lacking }}"
+    dest: /var/tmp/layers
+  delegate_to: builder
+  register: packed
+"""
+
+RETURN = r"""
+parcel:
+  description: What M(myjupyter.fleet.image_import) has to know.
+  returned: always
+  type: dict
+files:
+  description: The compressed files on the host, by digest.
+  returned: always
+  type: dict
+"""
+
+from ansible_collections.myjupyter.fleet.plugins.module_utils import _module
+from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _delivery, _recipe
+
+OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "layers": {"type": "list", "elements": "str", "default": []},
+    "dest": {"type": "path", "required": True},
+    "there": {"type": "list", "elements": "str", "default": []},
+    "folder": {"type": "path"},
+}
+NOTES = "/var/lib/myjupyter/layers.json"
+
+
+def parse(params):
+    """What is to be given out."""
+    name = _recipe.full_name(params["name"])
+    layers, there = frozenset(params["layers"]), frozenset(params["there"])
+    return _delivery.Asked(name, layers, there, params["folder"] or "", NOTES)
+
+
+def main() -> None:
+    _module.run(OPTIONS, parse, _delivery.give)
+
+
+if __name__ == "__main__":
+    main()

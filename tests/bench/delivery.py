@@ -1,0 +1,126 @@
+"""One package more, brought to a host: by layers, beside `docker save | ssh | docker load` of the whole image.
+
+    python tests/bench/delivery.py [--package humanize]
+
+A builder and a host of each kind. Seconds of the whole role on one host with the image already built, bytes from the
+host's own counter beside the compressed size of the layers that changed; then the same with nothing to bring.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parent.parent.parent
+HOSTS = [sys.executable, ROOT / "tests" / "hosts" / "hosts.py"]
+PACKAGES = ["pandas", "scikit-learn", "matplotlib"]
+BASE = "myjupyter-base:latest"
+KINDS = {"builder": "debian12", "engine2010": "debian12", "engine261": "debian13"}
+
+
+class Fleet:
+    """The hosts, and playbooks on them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.inventory = folder, folder / "hosts" / "inventory.yml"
+        said = yaml.safe_load(self.inventory.read_text())["all"]
+        self.user, self.key = said["vars"]["ansible_user"], said["vars"]["ansible_ssh_private_key_file"]
+        self.known = said["vars"]["ansible_ssh_common_args"].split()
+        self.addresses = {name: host["ansible_host"] for name, host in said["hosts"].items()}
+
+    def play(self, name: str, limit: str, **variables: object) -> float:
+        play = [{"hosts": "all", "become": True, "gather_facts": False, "roles": [f"myjupyter.fleet.{name}"]}]
+        path = self.folder / "play.json"
+        path.write_text(json.dumps(play))
+        command = [Path(sys.executable).parent / "ansible-playbook", "-i", self.inventory, path, "--limit", limit]
+        begun = time.perf_counter()
+        done = subprocess.run([*command, "-e", json.dumps(variables)], cwd=ROOT, capture_output=True, text=True,
+                              env={**os.environ, "ANSIBLE_PIPELINING": "true"}, check=False)  # fmt: skip
+        if done.returncode:
+            sys.exit(done.stdout + done.stderr)
+        return time.perf_counter() - begun
+
+    def ssh(self, name: str, command: str) -> str:
+        return f"ssh {' '.join(self.known)} -i {self.key} {self.user}@{self.addresses[name]} {command}"
+
+    def ask(self, name: str, command: str) -> str:
+        return subprocess.run(
+            self.ssh(name, f"'{command}'"), shell=True, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    def received(self, name: str) -> int:
+        return int(self.ask(name, "cat /sys/class/net/eth0/statistics/rx_bytes"))
+
+    def whole(self, name: str) -> float:
+        """Seconds of the way that needs nothing but ssh."""
+        begun = time.perf_counter()
+        command = f"{self.ssh('builder', 'sudo docker save myjupyter')} | {self.ssh(name, 'sudo docker load')}"
+        subprocess.run(command, shell=True, check=True, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - begun
+
+
+def brought(fleet: Fleet, host: str, image: dict[str, object]) -> tuple[float, int]:
+    """Seconds of the role on one host, and bytes that the host received."""
+    before = fleet.received(host)
+    seconds = fleet.play("jupyter_image", host, **image)
+    return seconds, fleet.received(host) - before
+
+
+def changed_bytes(cache: Path, before: set[str]) -> int:
+    """Compressed size of what came to the controller since."""
+    return sum(path.stat().st_size for path in cache.iterdir() if path.name not in before)
+
+
+def measure(fleet: Fleet, package: str) -> None:
+    image: dict[str, object] = {"jupyter_image_delivery": "stream", "jupyter_image_builder": "builder"}
+    first = {**image, "jupyter_image_requirements": PACKAGES}
+    second = {**image, "jupyter_image_requirements": [*PACKAGES, package]}
+    cache = Path("~/.cache/myjupyter/myjupyter").expanduser()
+    targets = [name for name in KINDS if name != "builder"]
+    for host in targets:
+        fleet.play("jupyter_image", host, **first)
+    fleet.play("jupyter_image", "builder", **second)
+    before, changed = {path.name for path in cache.iterdir()}, 0
+    for host in targets:
+        seconds, received = brought(fleet, host, second)
+        changed = changed or changed_bytes(cache, before)
+        none, again = brought(fleet, host, second)
+        fleet.ask(host, "sudo docker rmi -f $(sudo docker images -q myjupyter | head -1)")
+        whole = fleet.whole(host)
+        layers = 'sudo docker inspect -f "{{json .RootFS.Layers}}" myjupyter'
+        same = fleet.ask(host, layers) == fleet.ask("builder", layers)
+        print(f"{host}: {package} brought in {seconds:.1f} s, save and load {whole:.1f} s: {whole / seconds:.1f} times")
+        print(f"  received {received:,} bytes of {changed:,} changed: {received / changed:.2f} times; a run without "
+              f"anything to bring: {again:,} bytes, {none:.1f} s; same layers: {same}")  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--package", default="humanize")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        subprocess.run(
+            [*HOSTS, "up", folder / "hosts", *(f"{host}={kind}" for host, kind in KINDS.items())], check=True
+        )
+        try:
+            subprocess.run(["docker", "save", "-o", folder / "hosts/shared/base.tar", BASE], check=True)
+            fleet = Fleet(folder)
+            fleet.play("docker_engine", "all")
+            base = {"jupyter_base_archive": "/shared/base.tar", "jupyter_base_archive_on_host": True}
+            fleet.play("jupyter_base", "builder", jupyter_base_source="archive", **base)
+            measure(fleet, given.package)
+        finally:
+            subprocess.run([*HOSTS, "down", folder / "hosts"], check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""Images given out and taken in, layer by layer, by a real engine that forgets them in between."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.conftest import ModuleFailed
+
+
+class Way:
+    """From an engine into a folder and back."""
+
+    def __init__(self, images, run_module, folder):
+        self.images, self._run, self.folder = images, run_module, str(folder)
+
+    def give(self, layers, **options):
+        wanted = {"name": self.images.name, "dest": self.folder, "folder": self.folder, "layers": layers}
+        return self._run("image_export", **{**wanted, **options})
+
+    def take(self, image, parcel=None, **options):
+        wanted = {"name": self.images.name, "image": image, "parcel": parcel or {}, "folder": self.folder}
+        return self._run("image_import", **{**wanted, **options})
+
+
+@pytest.fixture
+def way(images, run_module, tmp_path):
+    return Way(images, run_module, tmp_path / "layers")
+
+
+@pytest.fixture
+def built(images):
+    """An image with one layer more than its base."""
+    return images.image(post_build=["echo hello > $HOME/greeting"])["image"]
+
+
+def test_what_is_lacking_is_told(images, way, built):
+    assert way.take(built)["lacking"] == [], "it is here"
+    images.image(state="absent")
+    foretold = way.take(built, check=True)
+    assert foretold["changed"] and foretold["lacking"] == built["layers"][-1:], "the base is here"
+
+
+def test_a_lacking_layer_is_given_out_and_loaded(images, way, built):
+    said = way.give([built["layers"][-1]], check=True)
+    assert said["changed"] and not os.path.exists(way.folder)
+    packed = way.give([built["layers"][-1]])
+    assert sorted(os.listdir(way.folder)) == sorted(os.path.basename(path) for path in packed["files"].values())
+    assert len(packed["files"]) == 2, "the layer, and the configuration"
+
+    images.image(state="absent")
+    taken = way.take(built, packed["parcel"])
+    assert taken["steps"] == [f"bring {images.name}:latest"]
+    there = images.inspect()
+    assert there["Id"] == built["id"] and there["RootFS"]["Layers"] == built["layers"]
+    assert sorted(there["RepoTags"]) == built["tags"]
+    assert images.run("cat greeting 2>/dev/null || cat $HOME/greeting") == "hello"
+    for check in (True, False):
+        again = way.take(built, packed["parcel"], check=check)
+        assert not again["changed"] and again["lacking"] == again["steps"] == []
+
+
+def test_nothing_is_given_out_where_nothing_lacks(way, built):
+    for check in (True, False):
+        said = way.give([], check=check)
+        assert not said["changed"] and said["files"] == {}
+
+
+def test_what_the_controller_has_is_not_made_again(way, built):
+    first = way.give([built["layers"][-1]])
+    there = list(first["files"])
+    again = way.give([built["layers"][-1]], there=there)
+    assert again["files"] == {} and again["parcel"] == first["parcel"]
+
+
+def test_a_file_that_is_not_whole_is_never_loaded(images, way, built):
+    packed = way.give([built["layers"][-1]])
+    images.image(state="absent")
+    broken = packed["files"][packed["parcel"]["config"]]
+    with open(broken, "ab") as file:
+        file.write(b" ")
+    with pytest.raises(ModuleFailed, match="is not whole: run again, and it is brought once more"):
+        way.take(built, packed["parcel"])
+    assert not os.path.exists(broken) and images.ids() == set()
+
+
+def test_older_images_are_kept_to_a_number(images, way, built):
+    newer = images.image(post_build=["echo bye > $HOME/greeting"])["image"]
+    assert way.take(newer, keep=3)["steps"] == []
+    foretold = way.take(newer, keep=0, check=True)
+    done = way.take(newer, keep=0)
+    assert foretold["steps"] == done["steps"] and len(done["steps"]) == 1
+    assert images.ids() == {newer["id"]}
+
+
+def test_what_does_not_fit_is_refused(images, way, built):
+    with pytest.raises(ModuleFailed, match="layers: 'sha256:none' is no layer of"):
+        way.give(["sha256:none"])
+    with pytest.raises(ModuleFailed, match="is no image of this host: build it first"):
+        way.give([], name=f"{images.name}-none")
+    images.image(state="absent")
+    with pytest.raises(ModuleFailed, match="parcel: None is what myjupyter.fleet.image_export returned"):
+        way.take(built)
+    with pytest.raises(ModuleFailed, match="name: 'No Name' is no name for an image"):
+        way.take(built, name="No Name")
+
+
+def test_a_host_without_an_engine(way, built):
+    said = way.take(built, check=True, docker_host="unix:///no/such.sock")
+    assert said["changed"] and said["lacking"] == built["layers"]
