@@ -152,8 +152,8 @@ def _members(
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
             raise BuildError(f"{path} is not whole: run again, and it is brought once more.")
-        content = opened.enter_context(open(path, "rb"))  # noqa: SIM115  # the stack closes it
-        yield name, os.path.getsize(path), content
+        file = opened.enter_context(open(path, "rb"))  # noqa: SIM115  # the stack closes it
+        yield name, os.path.getsize(path), file
 
 
 def _same(found: dict[str, Any], wanted: dict[str, Any]) -> bool:

@@ -1,0 +1,165 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The fleet as one HTML page that needs nothing else: no network, no fonts, no files."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+from ._status import last_activity, memory_of, state_of, summary
+
+COLUMNS = ("State", "Host", "Lab", "Kernels", "Memory", "Disk", "Last activity", "JupyterLab", "Image", "Drift")
+STYLE = """
+:root { color-scheme: light dark; --line: #d0d7de; --soft: #59636e; --bad: #b42318; --back: #fff; --text: #1f2328;
+  --good: #1a7f37; --note: #9a6700; --head: #f6f8fa; }
+@media (prefers-color-scheme: dark) { :root { --line: #3d444d; --soft: #9198a1; --bad: #ff8f85; --back: #0d1117;
+  --text: #f0f6fc; --good: #56d364; --note: #e3b341; --head: #151b23; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 1.5rem; max-width: 90rem; background: var(--back); color: var(--text);
+  font: 15px/1.45 system-ui, sans-serif; }
+h1 { margin: 0; font-size: 1.4rem; } .sum { margin: .2rem 0 1rem; color: var(--soft); }
+form { display: flex; flex-wrap: wrap; gap: .6rem 1.2rem; align-items: center; margin-bottom: 1rem; }
+input[type=search] { flex: 1 1 16rem; padding: .45rem .6rem; font: inherit; color: inherit; background: var(--back);
+  border: 1px solid var(--line); border-radius: .4rem; }
+ul.hosts { margin: 0 0 1rem; padding: .6rem 1rem; list-style: none; background: var(--head);
+  border-left: 4px solid var(--bad); }
+table { width: 100%; border-collapse: collapse; }
+th { text-align: left; position: sticky; top: 0; background: var(--head); }
+th button { all: unset; cursor: pointer; padding: .5rem .6rem; font-weight: 600; white-space: nowrap; }
+th button:focus-visible { outline: 2px solid currentColor; }
+th[aria-sort=ascending] button::after { content: " \\2191"; }
+th[aria-sort=descending] button::after { content: " \\2193"; }
+td { padding: .4rem .6rem; border-top: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
+.good::before { content: "\\2713 "; } .good { color: var(--good); } .bad::before { content: "\\2717 "; }
+.bad { color: var(--bad); font-weight: 600; } .note { color: var(--note); } .num { white-space: nowrap; }
+tr[hidden] { display: none; }
+@media (max-width: 50rem) {
+  body { padding: 1rem; } thead { display: none; } tr { display: block; border: 1px solid var(--line);
+    border-radius: .5rem; margin-bottom: .7rem; padding: .3rem .2rem; }
+  td { display: grid; grid-template-columns: 7.5rem 1fr; border: 0; padding: .15rem .6rem; }
+  td::before { content: attr(data-name); color: var(--soft); }
+  td.bad::before, td.good::before { content: attr(data-name); font-weight: 400; color: var(--soft); }
+}
+"""
+SCRIPT = """
+const body = document.querySelector("tbody"), rows = [...body.rows], text = rows.map(r => r.textContent.toLowerCase());
+const find = document.getElementById("find"), trouble = document.getElementById("trouble"),
+  busy = document.getElementById("busy"), shown = document.getElementById("shown");
+function filter() {
+  const words = find.value.toLowerCase().split(/\\s+/).filter(Boolean); let count = 0;
+  rows.forEach((row, i) => {
+    const fits = words.every(word => text[i].includes(word)) && (!trouble.checked || row.dataset.trouble)
+      && (!busy.checked || row.dataset.busy);
+    row.hidden = !fits; count += fits;
+  });
+  shown.textContent = count === rows.length ? "" : count + " of " + rows.length + " shown";
+}
+for (const box of [find, trouble, busy]) box.addEventListener("input", filter);
+document.querySelectorAll("th").forEach((head, column) => head.firstChild.addEventListener("click", () => {
+  const up = head.getAttribute("aria-sort") !== "ascending";
+  document.querySelectorAll("th").forEach(other => other.removeAttribute("aria-sort"));
+  head.setAttribute("aria-sort", up ? "ascending" : "descending");
+  const key = row => row.cells[column].dataset.key ?? row.cells[column].textContent;
+  const order = [...rows].sort((a, b) => key(a).localeCompare(key(b), undefined, { numeric: true }));
+  body.append(...(up ? order : order.reverse()));
+}));
+filter();
+"""
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; \
+script-src 'unsafe-inline'">
+<title>JupyterLabs</title>
+<style>{style}</style>
+</head>
+<body>
+<h1>JupyterLabs</h1>
+<p class="sum">{summary}. As of {now}.</p>
+{hosts}<form onsubmit="return false">
+<input type="search" id="find" placeholder="Find a lab, host, image, notebook" aria-label="Find">
+<label><input type="checkbox" id="trouble"> in trouble</label>
+<label><input type="checkbox" id="busy"> busy</label>
+<span id="shown" role="status"></span>
+</form>
+<table>
+<thead><tr>{head}</tr></thead>
+<tbody>
+{rows}
+</tbody>
+</table>
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+def page(status: Mapping[str, Any], now: str) -> str:
+    """The page. ``now``: when the fleet was asked, as people read it."""
+    return PAGE.format(
+        style=STYLE,
+        script=SCRIPT,
+        summary=_text(summary(status)),
+        now=_text(now),
+        hosts=_silent(status),
+        head="".join(f"<th scope=col><button type=button>{name}</button></th>" for name in COLUMNS),
+        rows="\n".join(_row(lab) for lab in status["labs"]),
+    )
+
+
+def _silent(status: Mapping[str, Any]) -> str:
+    items = [
+        f"<li><b class=bad>{_text(host['name'])}</b> {_text(host['reason'])}</li>\n"
+        for host in status["hosts"]
+        if not host["healthy"]
+    ]
+    return f"<ul class=hosts>\n{''.join(items)}</ul>\n" if items else ""
+
+
+def _row(lab: Mapping[str, Any]) -> str:
+    trouble = not lab["healthy"] or bool(lab["drift"])
+    marks = f"{' data-trouble=1' if trouble else ''}{' data-busy=1' if lab['busy'] else ''}"
+    size = (lab["work_dir"] or {}).get("size")
+    used = (lab["memory"] or {}).get("used")
+    cells = [
+        _cell(0, _text(state_of(lab)), "good" if lab["healthy"] else "bad", title=lab["reason"]),
+        _cell(1, _text(lab["host"])),
+        _cell(2, _link(lab)),
+        _cell(3, _kernels(lab), key=len(lab["kernels"])),
+        _cell(4, _text(memory_of(lab["memory"])), "num", key=used or 0),
+        _cell(5, "-" if size is None else f"{size / 1e6:.1f} MB", "num", key=size or 0),
+        _cell(6, _text(last_activity(lab).replace("T", " ")[:16]) or "-", "num"),
+        _cell(7, _text(lab["jupyterlab_version"] or "-")),
+        _cell(8, _text(lab["image"])),
+        _cell(9, _text(", ".join(sorted(lab["drift"])) or "-"), "note" if lab["drift"] else ""),
+    ]
+    return f"<tr{marks}>{''.join(cells)}</tr>"
+
+
+def _cell(column: int, content: str, kind: str = "", key: Any = None, title: str = "") -> str:
+    more = f' class="{kind}"' if kind else ""
+    more += f' data-key="{key}"' if key is not None else ""
+    more += f' title="{_text(title)}"' if title else ""
+    return f'<td data-name="{COLUMNS[column]}"{more}>{content}</td>'
+
+
+def _link(lab: Mapping[str, Any]) -> str:
+    url = str(lab["url"])
+    name = _text(lab["name"])
+    return f'<a href="{_text(url)}">{name}</a>' if url.startswith(("http://", "https://")) else name
+
+
+def _kernels(lab: Mapping[str, Any]) -> str:
+    notebooks = [
+        f"{_text(kernel.get('notebook') or kernel['name'])} ({_text(kernel['state'])})" for kernel in lab["kernels"]
+    ]
+    return "<br>".join(notebooks) or "-"
+
+
+def _text(value: Any) -> str:
+    return html.escape(str(value), quote=True)

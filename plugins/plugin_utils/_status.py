@@ -1,0 +1,160 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The labs of a whole fleet: put together from what every host said, selected, and told in several forms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+HEADING = ("HOST", "LAB", "STATE", "KERNELS", "MEMORY", "JUPYTERLAB", "DRIFT", "ADDRESS")
+# Name of a metric -> what it is, and its value for a lab; None where nobody can tell.
+METRICS = {
+    "healthy": ("Whether the server of the lab answers.", lambda lab: int(lab["healthy"])),
+    "busy": ("Whether a kernel of the lab is executing.", lambda lab: int(lab["busy"])),
+    "kernels": ("Kernels of the lab.", lambda lab: len(lab["kernels"])),
+    "memory_bytes": ("Memory that the lab uses.", lambda lab: (lab["memory"] or {}).get("used")),
+    "memory_limit_bytes": (
+        "Memory that the lab may use, 0 for no limit.",
+        lambda lab: (lab["memory"] or {}).get("allowed"),
+    ),
+    "work_bytes": ("Size of the work directory.", lambda lab: (lab["work_dir"] or {}).get("size")),
+    "drift": ("Options that are not as they were declared.", lambda lab: len(lab["drift"])),
+    "last_activity_timestamp_seconds": ("When a kernel last did something.", lambda lab: _seconds(last_activity(lab))),
+}
+
+
+class WrongSelection(ValueError):
+    """An expression that selects no labs, whatever they are."""
+
+
+def gather(said: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Hosts and labs of a fleet, trouble first. ``said``: each host's result of labs_info, or why there is none."""
+    hosts, labs = [], []
+    for name, result in sorted(said.items()):
+        reached = not result.get("unreachable")
+        answers = reached and not result.get("failed") and "labs" in result
+        reason = "" if answers else str(result.get("msg") or "it was not asked").strip()
+        hosts.append({"name": name, "reachable": reached, "healthy": answers, "reason": reason})
+        labs += [{"host": name, **lab} for lab in result.get("labs") or []]
+    return {
+        "hosts": sorted(hosts, key=lambda host: (host["healthy"], host["name"])),
+        "labs": sorted(labs, key=lambda lab: (lab["healthy"], not lab["drift"], lab["host"], lab["name"])),
+    }
+
+
+def select(status: Mapping[str, Any], expression: str) -> dict[str, Any]:
+    """The labs that a JMESPath expression over ``labs`` and ``hosts`` finds; all for an empty one.
+
+    Raises WrongSelection: it cannot be read, or what it finds are no labs.
+    """
+    if not expression:
+        return dict(status)
+    import jmespath
+    import jmespath.exceptions
+
+    try:
+        found = jmespath.search(expression, status)
+    except jmespath.exceptions.JMESPathError as error:
+        raise WrongSelection(
+            f"select: {expression!r} is no JMESPath expression: {' '.join(str(error).split())}"
+        ) from error
+    if found is None:
+        found = []
+    if not isinstance(found, list) or not all(isinstance(lab, dict) and {"host", "name"} <= set(lab) for lab in found):
+        raise WrongSelection(f"select: {expression!r} finds no labs: one that does is 'labs[?busy]'.")
+    return {**status, "labs": found}
+
+
+def last_activity(lab: Mapping[str, Any]) -> str:
+    """When a kernel last did something (ISO 8601); empty without kernels."""
+    return max((kernel.get("last_activity") or "" for kernel in lab["kernels"]), default="")
+
+
+def summary(status: Mapping[str, Any]) -> str:
+    """One line that counts."""
+    labs, hosts = status["labs"], status["hosts"]
+    parts = [
+        f"{len(hosts)} host{'s' * (len(hosts) != 1)}",
+        *_count(sum(not host["reachable"] for host in hosts), "unreachable"),
+        f"{len(labs)} lab{'s' * (len(labs) != 1)}",
+        *_count(sum(not lab["healthy"] for lab in labs), "in trouble"),
+        *_count(sum(bool(lab["drift"]) for lab in labs), "drifted"),
+        *_count(sum(lab["busy"] for lab in labs), "busy"),
+    ]
+    return ", ".join(parts)
+
+
+def table(status: Mapping[str, Any]) -> list[str]:
+    """The lines of a table for a terminal: what cannot be reached, then the labs, trouble first, then the counts."""
+    silent = [
+        (host["name"], "-", host["reason"].splitlines()[0][:60]) for host in status["hosts"] if not host["healthy"]
+    ]
+    rows = [HEADING, *((*row, *["-"] * (len(HEADING) - len(row))) for row in silent), *map(_row, status["labs"])]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADING))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    return [*lines, summary(status)]
+
+
+def prometheus(status: Mapping[str, Any]) -> str:
+    """The fleet in the text format of https://prometheus.io/docs/instrumenting/exposition_formats/"""
+    lines = _family("myjupyter_host_up", "Whether the host and its engine answer.", [
+        ({"host": host["name"]}, int(host["healthy"])) for host in status["hosts"]
+    ])  # fmt: skip
+    for name, (what, value_of) in METRICS.items():
+        values = [(_named(lab), value_of(lab)) for lab in status["labs"]]
+        lines += _family(f"myjupyter_lab_{name}", what, values)
+    about = ("state", "image", "jupyterlab_version", "python_version")
+    infos = [({**_named(lab), **{key: str(lab[key]) for key in about}}, 1) for lab in status["labs"]]
+    return "\n".join(lines + _family("myjupyter_lab_info", "What the lab runs.", infos)) + "\n"
+
+
+def _named(lab: Mapping[str, Any]) -> dict[str, str]:
+    return {"host": lab["host"], "lab": lab["name"]}
+
+
+def _family(name: str, what: str, values: Sequence[tuple[Mapping[str, str], Any]]) -> list[str]:
+    lines = [f"# HELP {name} {what}", f"# TYPE {name} gauge"]
+    for labels, value in values:
+        if value is not None:
+            pairs = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
+            lines.append(f"{name}{{{pairs}}} {value}")
+    return lines
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+def _seconds(when: str) -> float | None:
+    try:
+        return datetime.fromisoformat(when.replace("Z", "+00:00")).timestamp() if when else None
+    except ValueError:
+        return None
+
+
+def _row(lab: Mapping[str, Any]) -> tuple[str, ...]:
+    executing = sum(kernel["state"] == "busy" for kernel in lab["kernels"])
+    kernels = f"{len(lab['kernels'])} ({executing} busy)" if executing else str(len(lab["kernels"]))
+    drift = ", ".join(sorted(lab["drift"])) or "-"
+    version = lab["jupyterlab_version"] or "-"
+    return (lab["host"], lab["name"], state_of(lab), kernels, memory_of(lab["memory"]), version, drift, lab["url"])
+
+
+def state_of(lab: Mapping[str, Any]) -> str:
+    """The state in a few words: healthy, or why not."""
+    return "healthy" if lab["healthy"] else str(lab["reason"]).partition(":")[0]
+
+
+def memory_of(memory: Mapping[str, Any] | None) -> str:
+    """Memory used, and of how much, in MB."""
+    if not memory or memory["used"] is None:
+        return "-"
+    used = f"{memory['used'] / 1024**2:.0f} MB"
+    return f"{used} of {memory['allowed'] / 1024**2:.0f}" if memory["allowed"] else used
+
+
+def _count(number: int, what: str) -> list[str]:
+    return [f"{number} {what}"] if number else []
