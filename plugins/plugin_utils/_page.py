@@ -11,7 +11,8 @@ from typing import Any
 
 from ._status import last_activity, memory_of, state_of, summary
 
-COLUMNS = ("State", "Host", "Lab", "Kernels", "Memory", "Disk", "Last activity", "JupyterLab", "Image", "Drift")
+COLUMNS = ("State", "Host", "Lab", "Kernels", "Memory", "Disk", "Last active", "Version", "Image", "Drift")
+WIDTHS = (9, 14, 11, 13, 10, 7, 10, 7, 13, 6)  # percent of the page; a browser need not look at all rows for them
 STYLE = """
 :root { color-scheme: light dark; --line: #d0d7de; --soft: #59636e; --bad: #b42318; --back: #fff; --text: #1f2328;
   --good: #1a7f37; --note: #9a6700; --head: #f6f8fa; }
@@ -19,22 +20,22 @@ STYLE = """
   --text: #f0f6fc; --good: #56d364; --note: #e3b341; --head: #151b23; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1.5rem; max-width: 90rem; background: var(--back); color: var(--text);
-  font: 15px/1.45 system-ui, sans-serif; }
+  font: 14px/1.45 system-ui, sans-serif; }
 h1 { margin: 0; font-size: 1.4rem; } .sum { margin: .2rem 0 1rem; color: var(--soft); }
 form { display: flex; flex-wrap: wrap; gap: .6rem 1.2rem; align-items: center; margin-bottom: 1rem; }
 input[type=search] { flex: 1 1 16rem; padding: .45rem .6rem; font: inherit; color: inherit; background: var(--back);
   border: 1px solid var(--line); border-radius: .4rem; }
 ul.hosts { margin: 0 0 1rem; padding: .6rem 1rem; list-style: none; background: var(--head);
   border-left: 4px solid var(--bad); }
-table { width: 100%; border-collapse: collapse; }
+table { width: 100%; table-layout: fixed; border-collapse: collapse; }
 th { text-align: left; position: sticky; top: 0; background: var(--head); }
-th button { all: unset; cursor: pointer; padding: .5rem .6rem; font-weight: 600; white-space: nowrap; }
+th button { all: unset; cursor: pointer; padding: .5rem .2rem .5rem .6rem; font-weight: 600; white-space: nowrap; }
 th button:focus-visible { outline: 2px solid currentColor; }
-th[aria-sort=ascending] button::after { content: " \\2191"; }
-th[aria-sort=descending] button::after { content: " \\2193"; }
-td { padding: .4rem .6rem; border-top: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
-.good::before { content: "\\2713 "; } .good { color: var(--good); } .bad::before { content: "\\2717 "; }
-.bad { color: var(--bad); font-weight: 600; } .note { color: var(--note); } .num { white-space: nowrap; }
+th[aria-sort=ascending] button::after { content: " \\2191"; content: " \\2191" / ""; }
+th[aria-sort=descending] button::after { content: " \\2193"; content: " \\2193" / ""; }
+td { padding: .4rem .6rem; border-top: 1px solid var(--line); vertical-align: top; overflow-wrap: break-word; }
+.good::before { content: "\\2713  "; } .good { color: var(--good); } .bad::before { content: "\\2717  "; }
+.bad { color: var(--bad); font-weight: 600; } .note { color: var(--note); }
 tr[hidden] { display: none; }
 @media (max-width: 50rem) {
   body { padding: 1rem; } thead { display: none; } tr { display: block; border: 1px solid var(--line);
@@ -88,6 +89,7 @@ script-src 'unsafe-inline'">
 <span id="shown" role="status"></span>
 </form>
 <table>
+<colgroup>{widths}</colgroup>
 <thead><tr>{head}</tr></thead>
 <tbody>
 {rows}
@@ -107,6 +109,7 @@ def page(status: Mapping[str, Any], now: str) -> str:
         summary=_text(summary(status)),
         now=_text(now),
         hosts=_silent(status),
+        widths="".join(f'<col style="width: {width}%">' for width in WIDTHS),
         head="".join(f"<th scope=col><button type=button>{name}</button></th>" for name in COLUMNS),
         rows="\n".join(_row(lab) for lab in status["labs"]),
     )
@@ -131,9 +134,9 @@ def _row(lab: Mapping[str, Any]) -> str:
         _cell(1, _text(lab["host"])),
         _cell(2, _link(lab)),
         _cell(3, _kernels(lab), key=len(lab["kernels"])),
-        _cell(4, _text(memory_of(lab["memory"])), "num", key=used or 0),
-        _cell(5, "-" if size is None else f"{size / 1e6:.1f} MB", "num", key=size or 0),
-        _cell(6, _text(last_activity(lab).replace("T", " ")[:16]) or "-", "num"),
+        _cell(4, _text(memory_of(lab["memory"])), key=used or 0),
+        _cell(5, "-" if size is None else f"{size / 1e6:.1f} MB", key=size or 0),
+        _cell(6, _text(last_activity(lab).replace("T", " ")[:16]) or "-"),
         _cell(7, _text(lab["jupyterlab_version"] or "-")),
         _cell(8, _text(lab["image"])),
         _cell(9, _text(", ".join(sorted(lab["drift"])) or "-"), "note" if lab["drift"] else ""),

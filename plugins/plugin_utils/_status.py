@@ -36,7 +36,7 @@ def gather(said: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     for name, result in sorted(said.items()):
         reached = not result.get("unreachable")
         answers = reached and not result.get("failed") and "labs" in result
-        reason = "" if answers else str(result.get("msg") or "it was not asked").strip()
+        reason = "" if answers else str(result.get("msg") or "it was not asked").strip().removeprefix("Task failed: ")
         hosts.append({"name": name, "reachable": reached, "healthy": answers, "reason": reason})
         labs += [{"host": name, **lab} for lab in result.get("labs") or []]
     return {
@@ -52,8 +52,11 @@ def select(status: Mapping[str, Any], expression: str) -> dict[str, Any]:
     """
     if not expression:
         return dict(status)
-    import jmespath
-    import jmespath.exceptions
+    try:
+        import jmespath
+        import jmespath.exceptions
+    except ImportError as error:
+        raise WrongSelection("select needs the library jmespath on the controller: `pip install jmespath`.") from error
 
     try:
         found = jmespath.search(expression, status)
