@@ -173,7 +173,7 @@ options:
     type: bool
     default: true
   wait_timeout:
-    description: Seconds to wait for one lab.
+    description: Seconds to wait for one lab, and for another run that changes labs of this host.
     type: int
     default: 120
   stop_timeout:

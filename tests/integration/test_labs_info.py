@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 
 def one(host, short="a", **options):
     return host.info(names=[host.name(short)], **options)["labs"][0]
@@ -54,7 +56,9 @@ def test_a_stopped_lab(host):
 def test_a_server_that_does_not_answer(host):
     host.labs(host.lab())
     server = host.server()
-    server.execute(server.start_kernel(), "import os, signal; os.kill(os.getppid(), signal.SIGSTOP)", wait=False)
+    stop = "threading.Timer(1, os.kill, (os.getppid(), signal.SIGSTOP)).start()"
+    server.execute(server.start_kernel(), f"import os, signal, threading; {stop}")
+    time.sleep(2)  # it has answered by then, and is stopped
     about = one(host, sizes=False)
     assert (about["healthy"], about["busy"], about["work_dir"]["size"]) == (False, True, None)
     assert "does not answer" in about["reason"]

@@ -13,6 +13,7 @@ UTILS = "ansible_collections.myjupyter.fleet.plugins.module_utils"
 
 # Files of module_utils that talk to something, and to what. Each one that is not named here is pure.
 SHELL = {
+    "_alone": "a host's lock",
     "_bring": "an engine, about bases",
     "_build": "the build commands of an engine",
     "_classic": "an engine, about builds",

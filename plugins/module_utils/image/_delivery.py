@@ -114,7 +114,7 @@ def _push(engine: Engine, image: str, receiver: Receiver) -> None:
             reference = f"{address}/{REPOSITORY}"
             engine.api.tag(image, reference, TAG)
             try:
-                said = [line for line in engine.api.push(reference, TAG, stream=True, decode=True)]
+                said = list(engine.api.push(reference, TAG, stream=True, decode=True))
             finally:
                 engine.api.remove_image(f"{reference}:{TAG}")
     except OSError as error:

@@ -14,7 +14,7 @@ from typing import Any
 
 from .._engine import Engine
 from .._errors import FleetError, InvalidInput, LabError
-from . import _containers, _host, _jupyter, _rescue
+from . import _alone, _containers, _host, _jupyter, _rescue
 from ._container import Found
 from ._lab import Lab
 from ._plan import (
@@ -35,8 +35,16 @@ from ._run import Options, Run
 def make_so(engine: Engine, declared: list[Lab], options: Options, check: bool) -> dict[str, Any]:
     """Bring the labs to what is declared; the module's result.
 
-    Raises InvalidInput before anything is touched, LabError when labs could not be brought there.
+    Raises InvalidInput before anything is touched, LabError when labs could not be brought there, or another run
+    is at it.
     """
+    if check:
+        return _make_so(engine, declared, options, check)
+    with _alone.alone(options.state_dir, options.wait_timeout):
+        return _make_so(engine, declared, options, check)
+
+
+def _make_so(engine: Engine, declared: list[Lab], options: Options, check: bool) -> dict[str, Any]:
     plans = _plans(engine, declared, options, check)
     if any(plan.steps for plan in plans):
         plans = _side_by_side(lambda plan: _rescue.planned(engine, plan), plans, options.at_once)
