@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from ansible.plugins.callback import CallbackBase
-
 DOCUMENTATION = r"""
 name: summary
 type: aggregate
@@ -25,6 +23,8 @@ EXAMPLES = r"""
 # gpu1: 12 labs run, 2 changed (ana, ben), 1 deferred (chi)
 # gpu2: unreachable
 """
+
+from ansible.plugins.callback import CallbackBase
 
 TASK = "myjupyter.fleet.labs"
 

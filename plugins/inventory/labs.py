@@ -5,12 +5,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-
-from ansible.errors import AnsibleParserError
-from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
-
 DOCUMENTATION = r"""
 name: labs
 short_description: Labs as hosts, in groups by state, image and host
@@ -49,6 +43,12 @@ keyed_groups:
   - key: lab.jupyterlab_version
     prefix: jupyterlab
 """
+
+import json
+import os
+
+from ansible.errors import AnsibleParserError
+from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable):

@@ -43,7 +43,7 @@ def test_a_second_run_waits_until_the_first_has_ended(host, held):
 def test_two_runs_never_interleave(host):
     """Both declare the same new lab: one makes it, the other finds it made."""
     results = []
-    runs = [threading.Thread(target=lambda: results.append(host.labs(host.lab())["changed"])) for _ in range(2)]
+    runs = [threading.Thread(target=lambda: results.append(host.labs(host.lab())["changed"])) for _run in range(2)]
     for run in runs:
         run.start()
     for run in runs:
