@@ -43,7 +43,9 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_ok(self, result):
         if result.task.resolved_action == TASK:
             for lab in result.result.get("labs", []):
-                self.labs.setdefault(result.host.get_name(), {})[lab["name"]] = lab
+                known = self.labs.setdefault(result.host.get_name(), {})
+                changed = lab["changed"] or known.get(lab["name"], lab)["changed"]
+                known[lab["name"]] = {**lab, "changed": changed}
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
         if not ignore_errors:

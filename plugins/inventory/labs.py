@@ -48,7 +48,9 @@ import json
 import os
 
 from ansible.errors import AnsibleParserError
+from ansible.inventory.helpers import get_group_vars
 from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
+from ansible.utils.vars import combine_vars
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable):
@@ -90,7 +92,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
     def _connection(self, host):
         """How the lab's host is reached, as far as an inventory source before this one says so."""
         known = self.inventory.get_host(host)
-        said = known.get_vars() if known else {}
+        said = combine_vars(get_group_vars(known.get_groups()), known.get_vars()) if known else {}
         return {"ansible_host": host, **{key: said[key] for key in said if key.startswith("ansible_")}}
 
 

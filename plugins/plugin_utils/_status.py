@@ -36,7 +36,8 @@ def gather(said: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     for name, result in sorted(said.items()):
         reached = not result.get("unreachable")
         answers = reached and not result.get("failed") and "labs" in result
-        reason = "" if answers else str(result.get("msg") or "it was not asked").strip().removeprefix("Task failed: ")
+        told = str(result.get("msg") or "").strip().removeprefix("Task failed: ")
+        reason = "" if answers else told or "it was not asked"
         hosts.append({"name": name, "reachable": reached, "healthy": answers, "reason": reason})
         labs += [{"host": name, **lab} for lab in result.get("labs") or []]
     return {
@@ -66,7 +67,9 @@ def select(status: Mapping[str, Any], expression: str) -> dict[str, Any]:
         ) from error
     if found is None:
         found = []
-    if not isinstance(found, list) or not all(isinstance(lab, dict) and {"host", "name"} <= set(lab) for lab in found):
+    if not isinstance(found, list) or not all(
+        isinstance(lab, dict) and {"host", "healthy", "kernels", "drift", "work_dir"} <= set(lab) for lab in found
+    ):
         raise WrongSelection(f"select: {expression!r} finds no labs: one that does is 'labs[?busy]'.")
     return {**status, "labs": found}
 
@@ -110,7 +113,7 @@ def prometheus(status: Mapping[str, Any]) -> str:
         values = [(_named(lab), value_of(lab)) for lab in status["labs"]]
         lines += _family(f"myjupyter_lab_{name}", what, values)
     about = ("state", "image", "jupyterlab_version", "python_version")
-    infos = [({**_named(lab), **{key: str(lab[key]) for key in about}}, 1) for lab in status["labs"]]
+    infos = [({**_named(lab), **{key: str(lab[key] or "") for key in about}}, 1) for lab in status["labs"]]
     return "\n".join(lines + _family("myjupyter_lab_info", "What the lab runs.", infos)) + "\n"
 
 

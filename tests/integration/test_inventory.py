@@ -26,7 +26,7 @@ def test_groups_by_state_image_and_host():
 
 def show(folder, status):
     """What ansible-inventory says of a host's inventory and the labs beside it."""
-    hosts = {"hosts": {"gpu1": {"ansible_host": "192.0.2.1", "ansible_user": "admin", "other": 1}}}
+    hosts = {"hosts": {"gpu1": {"ansible_host": "192.0.2.1", "other": 1}}, "vars": {"ansible_user": "admin"}}
     (folder / "inventory.json").write_text(json.dumps({"all": hosts}))
     (folder / "labs.json").write_text(status)
     keyed = [{"key": "lab.jupyterlab_version", "prefix": "version"}]
