@@ -12,7 +12,8 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-# In the remote user's own home, where it stays when a run is interrupted, for the next one to go on from.
+# In the remote user's own home, where it stays when a run is interrupted, for the next one to go on from. Many hosts
+# may share a home, so each has its own.
 FOLDER = "~/.cache/myjupyter/layers"
 
 
@@ -21,15 +22,17 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         if not self._task.check_mode and arguments.get("parcel"):
-            arguments["folder"] = self._bring(arguments["parcel"], arguments.get("src"), arguments.get("lacking") or [])
+            arguments["folder"] = self._bring(arguments, (task_vars or {}).get("inventory_hostname", ""))
         result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
         if arguments.get("folder") and not result.get("failed"):
             self._as_remote_user(f"rm -rf {shlex.quote(arguments['folder'])}")
         return result
 
-    def _bring(self, parcel: dict[str, Any], src: str | None, lacking: list[str]) -> str:
+    def _bring(self, arguments: dict[str, Any], host: str) -> str:
         """Put the files of the lacking layers on the host; the folder in which they are."""
-        said = self._as_remote_user(f"mkdir -p -m 700 {FOLDER} && cd {FOLDER} && pwd && ls").splitlines()
+        parcel, src, lacking = arguments["parcel"], arguments.get("src"), arguments.get("lacking") or []
+        folder = f"{FOLDER}/{shlex.quote(host)}"
+        said = self._as_remote_user(f"mkdir -p -m 700 {folder} && cd {folder} && pwd && ls").splitlines()
         folder, there = said[0].strip(), {name.strip() for name in said[1:]}
         for digest in dict.fromkeys([parcel["config"], *(parcel["blobs"][layer] for layer in lacking)]):
             name = digest.replace(":", "-")

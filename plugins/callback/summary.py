@@ -14,7 +14,7 @@ author: The myjupyter.fleet maintainers (@myjupyter)
 description:
   - After a run with M(myjupyter.fleet.labs) it says for each host how many labs run, were changed, and were left as
     they are because a kernel is executing in them. A host that failed, or was not reached, says so.
-  - Says nothing where no labs were declared.
+  - Says nothing where no task of that module ran.
 requirements:
   - enabling it in C(ansible.cfg) by C(callbacks_enabled = myjupyter.fleet.summary)
 """
@@ -41,19 +41,26 @@ class CallbackModule(CallbackBase):
         self.trouble = {}
 
     def v2_runner_on_ok(self, result):
-        if result.task.resolved_action == TASK:
-            for lab in result.result.get("labs", []):
-                known = self.labs.setdefault(result.host.get_name(), {})
-                changed = lab["changed"] or known.get(lab["name"], lab)["changed"]
-                known[lab["name"]] = {**lab, "changed": changed}
+        self._note(result)
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
+        self._note(result)
         if not ignore_errors:
             self.trouble[result.host.get_name()] = "failed"
 
     def v2_runner_on_unreachable(self, result):
         if not result.task.ignore_unreachable:
             self.trouble[result.host.get_name()] = "unreachable"
+
+    def _note(self, result):
+        """Keep what a task told of labs; a task in a loop tells it in each of its results."""
+        if result.task.resolved_action != TASK:
+            return
+        known = self.labs.setdefault(result.host.get_name(), {})
+        for said in result.result.get("results") or [result.result]:
+            for lab in said.get("labs", []):
+                changed = lab["changed"] or known.get(lab["name"], lab)["changed"]
+                known[lab["name"]] = {**lab, "changed": changed}
 
     def v2_playbook_on_stats(self, stats):
         if self.labs:

@@ -84,7 +84,7 @@ script-src 'unsafe-inline'">
 <p class="sum">{summary}. As of {now}.</p>
 {hosts}<form onsubmit="return false">
 <input type="search" id="find" placeholder="Find a lab, host, image, notebook" aria-label="Find">
-<label><input type="checkbox" id="trouble"> in trouble</label>
+<label><input type="checkbox" id="trouble"> in trouble or drifted</label>
 <label><input type="checkbox" id="busy"> busy</label>
 <span id="shown" role="status"></span>
 </form>

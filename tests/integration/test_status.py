@@ -58,6 +58,7 @@ def test_the_fleet_is_told_in_all_formats(host, inventory, playbook):
     [
         ({"format": "xml"}, "format: 'xml' is none of table, json, prometheus, html"),
         ({"select": "labs[?"}, "is no JMESPath expression"),
+        ({"format": "html"}, "say which file it is to be, -e output=labs.html"),
     ],
 )
 def test_what_cannot_be_told_is_refused_before_a_host_is_asked(inventory, playbook, variables, sentence):

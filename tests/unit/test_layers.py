@@ -88,6 +88,12 @@ def test_pure_files_import_the_standard_library_and_pure_files(path):
     assert not {name[1:] for name in imports(path) if name.startswith(".")} & set(SHELL), "a file that talks"
 
 
+@pytest.mark.parametrize("path", sorted((PLUGINS / "plugin_utils").glob("*.py")), ids=lambda path: path.stem)
+def test_what_plugins_of_the_controller_share_is_pure_too(path):
+    assert not tops(path) & IMPURE
+    assert tops(path) <= set(sys.stdlib_module_names) | {"jmespath"}
+
+
 @pytest.mark.parametrize("path", [p for p in UTIL_FILES if p.stem != "_inside"], ids=lambda path: path.stem)
 def test_each_outside_has_one_file_that_speaks_to_it(path):
     foreign = {name for name in tops(path) if OWNED.get(name, path.stem) != path.stem}
