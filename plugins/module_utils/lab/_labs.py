@@ -38,23 +38,21 @@ def make_so(engine: Engine, declared: list[Lab], options: Options, check: bool) 
     Raises InvalidInput before anything is touched, LabError when labs could not be brought there, or another run
     is at it.
     """
-    if check:
-        return _make_so(engine, declared, options, check)
-    with _alone.alone(options.state_dir, options.wait_timeout):
-        return _make_so(engine, declared, options, check)
-
-
-def _make_so(engine: Engine, declared: list[Lab], options: Options, check: bool) -> dict[str, Any]:
     plans = _plans(engine, declared, options, check)
-    if any(plan.steps for plan in plans):
-        plans = _side_by_side(lambda plan: _rescue.planned(engine, plan), plans, options.at_once)
-        plans = _put_off(plans, options)
-    failures = [] if check else _carry_out(engine, plans, options)
-    if not check:
-        _remember(plans, options)
-    result = _report(plans, options)
     if check:
+        result = _report(_judged(engine, plans, options), options)
         result["warnings"] += _images_to_come(plans)
+        return result
+    if not any(plan.steps for plan in plans):
+        _remember(plans, options)
+        return _report(plans, options)
+    with _alone.alone(options.state_dir, options.wait_timeout):
+        # A run that was waited for has changed what was found.
+        pulled = _pull_missing(engine, plans)
+        plans = _judged(engine, _plans(engine, declared, options, check, pulled), options)
+        failures = _carry_out(engine, plans, options)
+        _remember(plans, options)
+        result = _report(plans, options)
     if failures:
         raise LabError(" ".join(str(error) for error in failures), **{**_logs(failures), **result})
     return result
@@ -67,7 +65,10 @@ def without_engine(declared: list[Lab], options: Options) -> dict[str, Any]:
     return _report([plan_lab(lab, None, _first_steps(lab, set())) for lab in labs], options)
 
 
-def _plans(engine: Engine, declared: list[Lab], options: Options, check: bool) -> list[LabPlan]:
+def _plans(
+    engine: Engine, declared: list[Lab], options: Options, check: bool, pulled: frozenset[str] = frozenset()
+) -> list[LabPlan]:
+    """What is to be done, found by looking alone. ``pulled``: images that this run has brought already."""
     seen = _containers.observe(engine)
     found, leftovers = by_name(seen.labs)
     _refuse_strangers(declared, seen.strangers)
@@ -75,10 +76,14 @@ def _plans(engine: Engine, declared: list[Lab], options: Options, check: bool) -
     needed = [lab for lab in settled if lab.state != "absent"]
     _refuse_unknown_networks(engine, needed)
     labs = assign_ports(settled, found, [*seen.taken, *_processes(settled, found)], options.first_port)
-    digests, missing = _images(engine, needed, check)
+    digests = _containers.digests(engine, {lab.image for lab in needed})
+    missing = {lab.image for lab in needed} - set(digests)
+    if not check:
+        _refuse_missing(needed, missing)
     labs = [replace(lab, image_digest=digests.get(lab.image, "")) for lab in labs]
     plans = [
-        plan_lab(lab, found.get(lab.name), _first_steps(lab, missing), leftovers.get(lab.name, ())) for lab in labs
+        plan_lab(lab, found.get(lab.name), _first_steps(lab, missing | pulled), leftovers.get(lab.name, ()))
+        for lab in labs
     ]
     names = {lab.name for lab in declared}
     return plans + [plan_purge(item) for name, item in sorted(found.items()) if options.purge and name not in names]
@@ -125,22 +130,21 @@ def _refuse_unknown_networks(engine: Engine, labs: list[Lab]) -> None:
                 )
 
 
-def _images(engine: Engine, labs: list[Lab], check: bool) -> tuple[dict[str, str], set[str]]:
-    """Digests of the labs' images, and the names of those that had to be pulled (or would have to be)."""
-    names = {lab.image for lab in labs}
-    digests = _containers.digests(engine, names)
-    missing = names - set(digests)
-    if check or not missing:
-        return digests, missing
+def _refuse_missing(labs: list[Lab], missing: set[str]) -> None:
     for lab in labs:
         if lab.image in missing and not _can_be_pulled(lab.image):
             raise InvalidInput(
                 f"labs[{lab.name}].image", lab.image, "is not on this host: build it with the role "
                 "myjupyter.fleet.jupyter_image, or name one with its registry, such as quay.io/jupyter/scipy-notebook."
             )  # fmt: skip
-    for name in sorted(missing):
+
+
+def _pull_missing(engine: Engine, plans: list[LabPlan]) -> frozenset[str]:
+    """Fetch the images that plans lack, for all labs before the first of them is touched; their names."""
+    images = {plan.wanted.image for plan in plans for step in plan.steps if step.action == "pull"}
+    for name in sorted(images):
         _containers.pull(engine, name)
-    return _containers.digests(engine, names), missing
+    return frozenset(images)
 
 
 def _can_be_pulled(image: str) -> bool:
@@ -158,10 +162,16 @@ def _images_to_come(plans: list[LabPlan]) -> list[str]:
     ]
 
 
-def _put_off(plans: list[LabPlan], options: Options) -> list[LabPlan]:
-    """Plans that would end the work of an executing kernel wait for a later run, unless told otherwise."""
-    if options.when_busy == "force":
+def _judged(engine: Engine, plans: list[LabPlan], options: Options) -> list[LabPlan]:
+    """The plans, with what has to be brought over first; those that would end work are put off."""
+    if not any(plan.steps for plan in plans):
         return plans
+    plans = _side_by_side(lambda plan: _rescue.planned(engine, plan), plans, options.at_once)
+    return plans if options.when_busy == "force" else _put_off(plans, options)
+
+
+def _put_off(plans: list[LabPlan], options: Options) -> list[LabPlan]:
+    """Plans that would end the work of an executing kernel wait for a later run."""
 
     def judged(plan: LabPlan) -> LabPlan:
         if not plan.ends_processes or plan.found is None or _containers.ends_again_and_again(plan.found):
