@@ -333,12 +333,12 @@ LABS_ONLY = ("labs", "state_dir")
 
 def parse(params):
     """The labs, and how they are to be brought about."""
-    from ansible_collections.myjupyter.fleet.plugins.module_utils.lab import _host, _run
+    from ansible_collections.myjupyter.fleet.plugins.module_utils.lab import _options, _state
 
     _declared.check_run(params)
-    state_dir = params["state_dir"] or _host.default_state_dir()
+    state_dir = params["state_dir"] or _state.default_state_dir()
     how = {key: params[key] for key in OPTIONS if key not in LABS_ONLY}
-    options = _run.Options(state_dir=state_dir, **how)
+    options = _options.Options(state_dir=state_dir, **how)
     return _declared.parse_labs(params["labs"], params["work_root"]), options
 
 

@@ -110,11 +110,11 @@ OPTIONS = {
 
 def parse(params):
     """What is asked."""
-    from ansible_collections.myjupyter.fleet.plugins.module_utils.lab import _host, _labs_info
+    from ansible_collections.myjupyter.fleet.plugins.module_utils.lab import _labs_info, _state
 
     return _labs_info.Question(
         names=tuple(params["names"]),
-        state_dir=params["state_dir"] or _host.default_state_dir(),
+        state_dir=params["state_dir"] or _state.default_state_dir(),
         hostname=params["hostname"],
         show_tokens=params["show_tokens"],
         sizes=params["sizes"],

@@ -16,6 +16,7 @@ SHELL = {
     "_alone": "a host's lock",
     "_bring": "an engine, about bases",
     "_build": "the build commands of an engine",
+    "_change": "all that a lab stands on",
     "_classic": "an engine, about builds",
     "_containers": "an engine, about containers",
     "_context": "a host's files, for a build",
@@ -33,10 +34,12 @@ SHELL = {
     "_machine": "a host's packages, users and files",
     "_make": "all that an image stands on",
     "_module": "Ansible",
+    "_options": "a host's tokens",
     "_receiver": "an engine that pushes",
     "_rescue": "a container's files and the host's",
     "_rootfs": "mmdebstrap",
     "_run": "all that a lab stands on",
+    "_state": "a host's tokens and declarations",
 }
 # What only one of them may import; `_inside` has other surroundings.
 OWNED = {"docker": "_engine", "requests": "_engine", "urllib": "_jupyter", "ansible": "_module"}

@@ -1,27 +1,21 @@
 # Copyright (c) 2026, The myjupyter.fleet maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The host's side of a lab: work directories, tokens, and who listens on which port."""
+"""The host's side of a lab: work directories, owners, and who listens on which port."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import pwd
-import secrets
 import shutil
 import socket
-import stat
 import subprocess
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from .._errors import InvalidInput, LabError
-from ._container import server_config
-from ._declared import check_token
-from ._lab import Lab, digest, from_label, to_label
+from ._lab import Lab
 from ._plan import Step, Taken
 
 JOVYAN = "1000:100"  # jovyan:users, the base's contract
@@ -29,99 +23,6 @@ LISTEN = "0A"  # the state of a listening socket in /proc/net/tcp
 # Directories that belong to the system or to everybody: nobody's work directory.
 SYSTEM = "bin boot dev etc home lib lib64 media mnt opt proc root run sbin srv sys tmp usr var var/lib var/lib/docker"
 FORBIDDEN = frozenset(["/", *(f"/{path}" for path in SYSTEM.split(" "))])
-
-
-@dataclass(frozen=True)
-class StateDir:
-    """Where tokens are kept: closed to all but root (or the user who runs the labs)."""
-
-    path: str
-
-    def of(self, lab_name: str) -> str:
-        """The directory that one lab sees, read only."""
-        return os.path.join(self.path, "labs", lab_name)
-
-    def token(self, lab_name: str) -> str:
-        """The lab's token, or '' where it has none yet."""
-        with contextlib.suppress(OSError):
-            return Path(self.of(lab_name), "token").read_text()
-        return ""
-
-    def write(self, lab: Lab, token: str) -> None:
-        """Token and server configuration, each complete or not there at all."""
-        os.makedirs(self.of(lab.name), exist_ok=True)
-        os.chmod(self.path, 0o700)
-        try:
-            _replace(os.path.join(self.of(lab.name), "token"), token, lab.ids, 0o400)
-            config = json.dumps(server_config(lab), indent=1)
-            _replace(os.path.join(self.of(lab.name), "jupyter_server_config.json"), config, lab.ids, 0o400)
-        except OSError as error:
-            raise LabError(
-                f"{lab.name}: its token could not be given to {lab.owner}: {error.strerror}; become root for this "
-                "task, or declare yourself as owner."
-            ) from error
-
-    def declare(self, lab: Lab) -> None:
-        """Keep what was last declared, so that drift can be told from it. A container's label cannot change."""
-        os.makedirs(os.path.join(self.path, "declared"), exist_ok=True)
-        os.chmod(self.path, 0o700)
-        path = self._declaration(lab.name)
-        if not path.exists() or path.read_text() != to_label(lab):
-            _replace(str(path), to_label(lab), (os.geteuid(), os.getegid()), 0o600)
-
-    def declared(self, lab_name: str) -> Lab | None:
-        """What was last declared of a lab, or None where nobody has."""
-        with contextlib.suppress(OSError):
-            return from_label(self._declaration(lab_name).read_text())
-        return None
-
-    def undeclare(self, lab_name: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            self._declaration(lab_name).unlink()
-
-    def _declaration(self, lab_name: str) -> Path:
-        return Path(self.path, "declared", f"{lab_name}.json")
-
-    def forget(self, lab_name: str) -> None:
-        """The token goes too: an ephemeral lab's successor has another."""
-        for name in ("token", "jupyter_server_config.json"):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(os.path.join(self.of(lab_name), name))
-        with contextlib.suppress(OSError):
-            os.rmdir(self.of(lab_name))
-
-
-def default_state_dir() -> str:
-    """Root's, or that of a user who runs labs without root."""
-    if os.geteuid() == 0:
-        return "/var/lib/myjupyter"
-    return os.path.join(os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share"), "myjupyter")
-
-
-def token_for(lab: Lab, state: StateDir) -> str:
-    """The token that the lab shall have: given, in a file, the one it has; '' where one is to be made.
-
-    Raises InvalidInput for a token file that is not there or holds no token.
-    """
-    if lab.token:
-        return lab.token
-    if not lab.token_file:
-        return state.token(lab.name)
-    option = f"labs[{lab.name}].token_file"
-    try:
-        token = Path(lab.token_file).read_text().strip()
-    except OSError as error:
-        raise InvalidInput(option, lab.token_file, f"cannot be read: {error.strerror}.") from None
-    check_token(option, token)
-    return token
-
-
-def new_token() -> str:
-    return secrets.token_hex(24)
-
-
-def token_digest(token: str) -> str:
-    return digest(token) if token else ""
 
 
 def settle_owner(lab: Lab, rootless_user: str = "") -> str:
@@ -292,13 +193,3 @@ def _tree(top: str) -> Iterator[str]:
     for folder, dirs, files in os.walk(top):
         for name in (*dirs, *files):
             yield os.path.join(folder, name)
-
-
-def _replace(path: str, content: str, ids: tuple[int, int], mode: int) -> None:
-    temporary = f"{path}.new"
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, stat.S_IRUSR | stat.S_IWUSR)
-    with os.fdopen(handle, "w") as file:
-        file.write(content)
-        os.fchmod(file.fileno(), mode)
-        os.fchown(file.fileno(), *ids)
-    os.replace(temporary, path)

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from .._engine import Engine
 from .._errors import FleetError, InvalidInput, LabError
-from . import _alone, _containers, _host, _jupyter, _rescue
+from . import _containers, _host, _state
 from ._container import Found
 from ._lab import Lab
+from ._options import Options
 from ._plan import (
     NEXT,
     PREVIOUS,
@@ -29,7 +29,6 @@ from ._plan import (
     plan_lab,
     plan_purge,
 )
-from ._run import Options, Run
 
 
 def make_so(engine: Engine, declared: list[Lab], options: Options, check: bool) -> dict[str, Any]:
@@ -39,18 +38,22 @@ def make_so(engine: Engine, declared: list[Lab], options: Options, check: bool) 
     is at it.
     """
     plans = _plans(engine, declared, options, check)
+    if not any(plan.steps for plan in plans):
+        if not check:
+            _remember(plans, options)
+        return _report(plans, options)
+    # Most runs have nothing to change, and never load what a change needs.
+    from . import _alone, _change
+
     if check:
-        result = _report(_judged(engine, plans, options), options)
+        result = _report(_change.judged(engine, plans, options), options)
         result["warnings"] += _images_to_come(plans)
         return result
-    if not any(plan.steps for plan in plans):
-        _remember(plans, options)
-        return _report(plans, options)
     with _alone.alone(options.state_dir, options.wait_timeout):
         # A run that was waited for has changed what was found.
-        pulled = _pull_missing(engine, plans)
-        plans = _judged(engine, _plans(engine, declared, options, check, pulled), options)
-        failures = _carry_out(engine, plans, options)
+        pulled = _change.pull_missing(engine, plans)
+        plans = _change.judged(engine, _plans(engine, declared, options, check, pulled), options)
+        failures = _change.carry_out(engine, plans, options)
         _remember(plans, options)
         result = _report(plans, options)
     if failures:
@@ -95,8 +98,8 @@ def _settled(lab: Lab, options: Options, rootless_user: str) -> Lab:
         return lab
     _host.check_paths(lab, options.work_root)
     owner = _host.settle_owner(lab, rootless_user)
-    token = _host.token_for(lab, options.state)
-    return replace(lab, owner=owner, rootless=bool(rootless_user), token=token, token_digest=_host.token_digest(token))
+    token = _state.token_for(lab, options.state)
+    return replace(lab, owner=owner, rootless=bool(rootless_user), token=token, token_digest=_state.token_digest(token))
 
 
 def _first_steps(lab: Lab, missing: set[str]) -> list[Step]:
@@ -139,14 +142,6 @@ def _refuse_missing(labs: list[Lab], missing: set[str]) -> None:
             )  # fmt: skip
 
 
-def _pull_missing(engine: Engine, plans: list[LabPlan]) -> frozenset[str]:
-    """Fetch the images that plans lack, for all labs before the first of them is touched; their names."""
-    images = {plan.wanted.image for plan in plans for step in plan.steps if step.action == "pull"}
-    for name in sorted(images):
-        _containers.pull(engine, name)
-    return frozenset(images)
-
-
 def _can_be_pulled(image: str) -> bool:
     """A bare name is one of this host's own: nobody else's image of that name is meant."""
     return "/" in image
@@ -162,44 +157,10 @@ def _images_to_come(plans: list[LabPlan]) -> list[str]:
     ]
 
 
-def _judged(engine: Engine, plans: list[LabPlan], options: Options) -> list[LabPlan]:
-    """The plans, with what has to be brought over first; those that would end work are put off."""
-    if not any(plan.steps for plan in plans):
-        return plans
-    plans = _side_by_side(lambda plan: _rescue.planned(engine, plan), plans, options.at_once)
-    return plans if options.when_busy == "force" else _put_off(plans, options)
-
-
-def _put_off(plans: list[LabPlan], options: Options) -> list[LabPlan]:
-    """Plans that would end the work of an executing kernel wait for a later run."""
-
-    def judged(plan: LabPlan) -> LabPlan:
-        if not plan.ends_processes or plan.found is None or _containers.ends_again_and_again(plan.found):
-            return plan
-        token = options.state.token(plan.found.lab.name)
-        activity = _jupyter.activity(plan.found.as_created, token)
-        return plan.defer(activity.reason) if activity.busy else plan
-
-    return _side_by_side(judged, plans, options.at_once)
-
-
-def _carry_out(engine: Engine, plans: list[LabPlan], options: Options) -> list[FleetError]:
-    def attempt(plan: LabPlan) -> FleetError | None:
-        try:
-            Run(engine, plan, options).all_steps()
-        except FleetError as error:
-            return error
-        except OSError as error:
-            return LabError(f"{plan.wanted.name}: {error}.")
-        return None
-
-    return [error for error in _side_by_side(attempt, plans, options.at_once) if error]
-
-
 def _remember(plans: list[LabPlan], options: Options) -> None:
     for plan in plans:
         if plan.wanted.state != "absent":
-            token = _host.token_digest(options.state.token(plan.wanted.name))
+            token = _state.token_digest(options.state.token(plan.wanted.name))
             options.state.declare(replace(plan.wanted, token_digest=plan.wanted.token_digest or token))
         elif not plan.deferred:
             options.state.undeclare(plan.wanted.name)
@@ -259,10 +220,3 @@ def _yaml_like(labs: dict[str, Any]) -> str:
 
 def _logs(failures: Iterable[FleetError]) -> dict[str, Any]:
     return {"log": [line for error in failures for line in error.details.get("log", [])]}
-
-
-def _side_by_side(function: Callable[[LabPlan], Any], plans: list[LabPlan], at_once: int) -> list[Any]:
-    if not plans:
-        return []
-    with ThreadPoolExecutor(max_workers=at_once) as pool:
-        return list(pool.map(function, plans))

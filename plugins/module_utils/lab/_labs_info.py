@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .._engine import Engine
-from . import _containers, _host, _jupyter
+from . import _containers, _host, _jupyter, _state
 from ._container import Found
 from ._labs import url_of
 from ._plan import by_name, differences
@@ -41,7 +41,7 @@ def ask(engine: Engine, question: Question) -> dict[str, Any]:
 
 
 def _about(engine: Engine, found: Found, question: Question, digests: Mapping[str, str]) -> dict[str, Any]:
-    lab, state = found.lab, _host.StateDir(question.state_dir)
+    lab, state = found.lab, _state.StateDir(question.state_dir)
     token = state.token(lab.name)
     url = url_of(lab, question.hostname, token if question.show_tokens else "")
     return {
@@ -96,7 +96,7 @@ def _illness(found: Found, answers: bool) -> str:
     return "its health check fails" if found.health == "unhealthy" else ""
 
 
-def _drift(found: Found, state: _host.StateDir, digests: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+def _drift(found: Found, state: _state.StateDir, digests: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """Option -> declared and found: what was last declared against the container as it is."""
     declared = state.declared(found.lab.name) or found.as_created
     declared = replace(declared, image_digest=digests.get(declared.image, declared.image_digest))

@@ -5,34 +5,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from .._engine import Engine
 from .._errors import FleetError, LabError
-from . import _containers, _host, _jupyter, _rescue
+from . import _containers, _host, _jupyter, _rescue, _state
 from ._container import Found
+from ._options import Options
 from ._plan import NEXT, PREVIOUS, LabPlan
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a host's labs are brought to what is wanted. Times in seconds."""
-
-    work_root: str
-    state_dir: str
-    first_port: int = 10000
-    hostname: str = ""
-    purge: bool = False
-    when_busy: str = "defer"
-    wait: bool = True
-    wait_timeout: float = 120
-    stop_timeout: int = 30
-    at_once: int = 4
-    show_tokens: bool = False
-
-    @property
-    def state(self) -> _host.StateDir:
-        return _host.StateDir(self.state_dir)
 
 
 class Run:
@@ -168,8 +148,8 @@ class Run:
     def _write_token(self) -> None:
         """A lab without a token gets one here, so that a check makes none."""
         if not self.lab.token:
-            token = _host.new_token()
-            self.lab = replace(self.lab, token=token, token_digest=_host.token_digest(token))
+            token = _state.new_token()
+            self.lab = replace(self.lab, token=token, token_digest=_state.token_digest(token))
         self.options.state.write(self.lab, self.lab.token)
 
     def _write_back(self, token: str) -> None:

@@ -1,0 +1,68 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The changes to a host's labs: judged, put off where they would end work, and carried out side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from .._engine import Engine
+from .._errors import FleetError, LabError
+from . import _containers, _jupyter, _rescue
+from ._options import Options
+from ._plan import LabPlan
+from ._run import Run
+
+
+def pull_missing(engine: Engine, plans: list[LabPlan]) -> frozenset[str]:
+    """Fetch the images that plans lack, for all labs before the first of them is touched; their names."""
+    images = {plan.wanted.image for plan in plans for step in plan.steps if step.action == "pull"}
+    for name in sorted(images):
+        _containers.pull(engine, name)
+    return frozenset(images)
+
+
+def judged(engine: Engine, plans: list[LabPlan], options: Options) -> list[LabPlan]:
+    """The plans, with what has to be brought over first; those that would end work are put off."""
+    if not any(plan.steps for plan in plans):
+        return plans
+    plans = _side_by_side(lambda plan: _rescue.planned(engine, plan), plans, options.at_once)
+    return plans if options.when_busy == "force" else _put_off(plans, options)
+
+
+def _put_off(plans: list[LabPlan], options: Options) -> list[LabPlan]:
+    """Plans that would end the work of an executing kernel wait for a later run."""
+
+    def judged(plan: LabPlan) -> LabPlan:
+        if not plan.ends_processes or plan.found is None or _containers.ends_again_and_again(plan.found):
+            return plan
+        token = options.state.token(plan.found.lab.name)
+        activity = _jupyter.activity(plan.found.as_created, token)
+        return plan.defer(activity.reason) if activity.busy else plan
+
+    return _side_by_side(judged, plans, options.at_once)
+
+
+def carry_out(engine: Engine, plans: list[LabPlan], options: Options) -> list[FleetError]:
+    """Take every plan's steps; what went wrong. One lab's trouble does not hold up the others."""
+
+    def attempt(plan: LabPlan) -> FleetError | None:
+        try:
+            Run(engine, plan, options).all_steps()
+        except FleetError as error:
+            return error
+        except OSError as error:
+            return LabError(f"{plan.wanted.name}: {error}.")
+        return None
+
+    return [error for error in _side_by_side(attempt, plans, options.at_once) if error]
+
+
+def _side_by_side(function: Callable[[LabPlan], Any], plans: list[LabPlan], at_once: int) -> list[Any]:
+    if not plans:
+        return []
+    with ThreadPoolExecutor(max_workers=at_once) as pool:
+        return list(pool.map(function, plans))
