@@ -20,6 +20,7 @@ from ._errors import EngineAbsent, EngineError, InvalidInput
 
 OLDEST_API = (1, 41)  # Engine 20.10, https://docs.docker.com/reference/api/engine/
 DEFAULT_SOCKET = "/var/run/docker.sock"
+PATIENCE = 3600  # seconds; an engine is silent for as long as it takes to unpack an image
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,17 @@ def translated(doing: str) -> Iterator[None]:
         raise EngineError(f"The engine would not {doing}: {_reason(error)}") from error
     except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
         raise EngineError(f"Could not {doing}: {error}. {_advice(str(error))}") from error
+
+
+@contextlib.contextmanager
+def patient(engine: Engine) -> Iterator[Any]:
+    """The engine's API for work on whole images, of which an answer may come late."""
+    usual = engine.api.timeout
+    engine.api.timeout = max(usual, PATIENCE)
+    try:
+        yield engine.api
+    finally:
+        engine.api.timeout = usual
 
 
 def is_absent(error: BaseException) -> bool:

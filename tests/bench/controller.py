@@ -22,6 +22,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
+STUB = Path(__file__).parent / "stub"
 STRAIGHT = 1.25  # a host among the most may cost this much more than one among the fewest
 
 
@@ -43,7 +44,11 @@ def run(path: Path, forks: int) -> tuple[float, float, str]:
     done = subprocess.run(
         [Path(sys.executable).parent / "ansible-playbook", "-i", path, "--forks", str(forks), "site.yml"],
         cwd=ROOT,
-        env={**os.environ, "ANSIBLE_CONNECTION_PLUGINS": str(Path(__file__).parent / "stub"), "ANSIBLE_FORCE_COLOR": "0"},
+        env={
+            **os.environ,
+            "ANSIBLE_CONNECTION_PLUGINS": str(Path(__file__).parent / "stub"),
+            "ANSIBLE_FORCE_COLOR": "0",
+        },
         capture_output=True,
         text=True,
         check=False,

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, cast
 
-from .._engine import Engine, translated
+from .._engine import Engine, patient, translated
 from .._errors import BuildError
 from ..dockerd import _packages
 from . import _base
@@ -69,8 +69,8 @@ def _import(
         listener = threading.Thread(target=_listen, args=(cast(IO[bytes], process.stderr), said, show), daemon=True)
         listener.start()
         blocks = iter(partial(cast(IO[bytes], process.stdout).read, 1 << 20), b"")
-        with translated("import the root filesystem"):
-            answer = engine.api.import_image_from_stream(blocks, changes=changes)
+        with translated("import the root filesystem"), patient(engine) as api:
+            answer = api.import_image_from_stream(blocks, changes=changes)
         listener.join()
     image = json.loads(answer.splitlines()[-1])["status"]
     if process.returncode == 0:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from .._engine import Engine, is_absent, translated
+from .._engine import Engine, is_absent, patient, translated
 from .._errors import BuildError, EngineError, InvalidInput
 from ._recipe import LABEL, REFERENCE
 
@@ -126,8 +126,8 @@ def pull(engine: Engine, reference: str, platform: str, show: Callable[[str], No
     repository, tag = match[1], (match[3] or "").lstrip("@") or match[2] or "latest"
     show(f"Pulling {reference}")
     try:
-        with translated(f"pull {reference}"):
-            lines = engine.api.pull(repository, tag=tag, stream=True, decode=True, platform=platform or None)
+        with translated(f"pull {reference}"), patient(engine) as api:
+            lines = api.pull(repository, tag=tag, stream=True, decode=True, platform=platform or None)
             _follow(lines, reference, show)
     except EngineError as error:
         raise BuildError(
@@ -154,8 +154,8 @@ def archived(path: str, reference: str) -> tuple[str, list[str]]:
 def load(engine: Engine, path: str, show: Callable[[str], None]) -> str:
     """Load an archive; the name, or the id, of what it held."""
     show(f"Loading {path}")
-    with open(path, "rb") as archive, translated(f"load {path}"):
-        said = "".join(line.get("stream", line.get("error", "")) for line in engine.api.load_image(archive))
+    with open(path, "rb") as archive, translated(f"load {path}"), patient(engine) as api:
+        said = "".join(line.get("stream", line.get("error", "")) for line in api.load_image(archive))
     match = re.search(r"Loaded image(?: ID)?: (\S+)", said)
     if not match:
         raise BuildError(f"The engine would not load {path}: {said.strip() or 'it did not say why'}.")

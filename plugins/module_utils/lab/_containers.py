@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from .._engine import Engine, is_absent, translated
+from .._engine import Engine, is_absent, patient, translated
 from .._errors import BuildError, EngineError, LabError
 from ._container import Found, container_config, found_from, limits
 from ._lab import LAB_LABEL, Lab, image_digest
@@ -64,8 +64,8 @@ def pull(engine: Engine, image: str) -> None:
     """Fetch an image from its registry. Raises BuildError."""
     name, tag = (image, None) if "@" in image or ":" in image.rpartition("/")[2] else (image, "latest")
     try:
-        with translated(f"pull {image}"):
-            engine.api.pull(name, tag=tag)
+        with translated(f"pull {image}"), patient(engine) as api:
+            api.pull(name, tag=tag)
     except EngineError as error:
         raise BuildError(
             f"{error} Bring the image first, for instance with the role myjupyter.fleet.jupyter_image."
