@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -46,7 +47,7 @@ PACKAGES_FOR_ENGINE = {
 }
 SOCKET = "/var/run/docker.sock"
 MARK = "MYJUPYTER_TEST_SESSION"  # in the environment of everything that a run starts
-OURS = "fleet.myjupyter."  # how the labels begin of what the tests and the collection make
+SESSION_LABEL = "fleet.myjupyter.test-session"  # of the test hosts of a run
 LIMIT = 60 * 60  # seconds; a run that takes longer hangs
 
 
@@ -191,13 +192,19 @@ def run_pytest(arguments: list[str], mark: str, scratch: str) -> int:
         return process.wait()
 
 
+def is_of(mark: str, container: str, name: str) -> bool:
+    """Whether this very run made a container: somebody else may have made labs on the same engine meanwhile."""
+    label = docker("inspect", "--format", f'{{{{index .Config.Labels "{SESSION_LABEL}"}}}}', container).stdout.strip()
+    return label == mark or name.startswith(f"t{mark}")
+
+
 def leftovers(with_engine: bool, before: dict[tuple[str, str], str], mark: str) -> list[str]:
-    """What is there now and was not before, one line each; what is surely a test's is gone afterwards."""
+    """What is there now and was not before, one line each; what this run made is gone afterwards."""
     left = []
     for (kind, key), name in found(with_engine).items():
         if (kind, key) not in before:
             left.append(f"{kind} {name}")
-            if kind == "container" and OURS in docker("inspect", "--format", "{{.Config.Labels}}", key).stdout:
+            if kind == "container" and is_of(mark, key, name):
                 docker("rm", "--force", "--volumes", key)
     for pid, command in processes(mark).items():
         left.append(f"process {pid}: {command}")
@@ -225,7 +232,7 @@ def main() -> int:
     first_option = next((n for n, text in enumerate(given) if text not in PARTS), len(given))
     parts = given[:first_option] or [part for part in PARTS if part != "bench"]
     needs_engine = bool(set(parts) & NEED_ENGINE)
-    mark = f"{os.getpid()}-{time.time_ns()}"
+    mark = secrets.token_hex(3)
     try:
         bring({**PACKAGES, **(PACKAGES_FOR_ENGINE if needs_engine else {})})
         with engine() if needs_engine else contextlib.nullcontext():

@@ -16,6 +16,7 @@ import argparse
 import functools
 import hashlib
 import json
+import os
 import re
 import secrets
 import shutil
@@ -32,6 +33,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 IMAGE = "myjupyter-test-host"
 FLEET_LABEL = "fleet.myjupyter.test-hosts"
+SESSION_LABEL = "fleet.myjupyter.test-session"  # the run of ./test that made them, if one did
 CODENAMES = {"debian12": "bookworm", "debian13": "trixie"}
 HAS = "systemd systemd-sysv openssh-server python3 sudo iproute2 iptables ca-certificates procps"
 SYSV = b"DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes sysvinit-core > /dev/null"
@@ -185,6 +187,7 @@ def _start(directory: Path, host: Host, public_key: str) -> str:
         ]
     _docker(
         "run", "--detach", "--name", name, "--hostname", host.name, "--label", f"{FLEET_LABEL}={fleet}",
+        "--label", f"{SESSION_LABEL}={os.environ.get('MYJUPYTER_TEST_SESSION', '')}",
         *(f"--cap-add={capability}" for capability in CAPABILITIES),
         *(f"--security-opt={rule}=unconfined" for rule in ("seccomp", "systempaths", "apparmor")),
         "--device-cgroup-rule=a *:* rwm", "--cgroupns=host", "--volume=/sys/fs/cgroup:/sys/fs/cgroup:rw",

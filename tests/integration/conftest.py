@@ -86,7 +86,7 @@ class Host:
 
     def __init__(self, engine, run_module, path, image):
         self.engine, self._run, self.path, self.image = engine, run_module, path, image
-        self.prefix = f"t{secrets.token_hex(3)}"
+        self.prefix = f"t{os.environ.get('MYJUPYTER_TEST_SESSION', '')}{secrets.token_hex(3)}"
         # Below those that the kernel gives to outgoing connections, of which one may just be in use.
         self.first_port = 20000 + secrets.randbelow(12000)
 

@@ -23,7 +23,17 @@ PATIENCE = 60  # seconds
 
 
 @pytest.fixture(scope="module")
-def user(base):
+def tun():
+    """The device that a user's network needs, as udev leaves it: a machine without udev keeps it from users."""
+    device = Path("/dev/net/tun")
+    mode = device.stat().st_mode
+    device.chmod(0o666)
+    yield
+    device.chmod(mode)
+
+
+@pytest.fixture(scope="module")
+def user(base, tun):
     """A user of this machine with an engine of her own, and the base in it."""
     name = f"t{secrets.token_hex(4)}"
     # Short, because the path of a socket has to be, and where another user may come in.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -34,8 +35,8 @@ class Seen:
 def observe(engine: Engine) -> Seen:
     with translated("list the containers"):
         every = engine.api.containers(all=True)
-        ours = [item for item in every if _is_ours(item)]
-        labs = [found_from(engine.api.inspect_container(item["Id"])) for item in ours]
+    inspected = [_inspected(engine, item["Id"]) for item in every if _is_ours(item)]
+    labs = [found_from(about) for about in inspected if about]
     own_ids = {found.container for found in labs}
     others = [item for item in every if item["Id"] not in own_ids]
     taken = [
@@ -45,6 +46,17 @@ def observe(engine: Engine) -> Seen:
         if port.get("PublicPort") and port.get("Type") == "tcp"
     ]
     return Seen(labs, taken, {name for item in others for name in _names(item)})
+
+
+def _inspected(engine: Engine, container: str) -> Mapping[str, Any] | None:
+    """All of a container; None where it has gone since the list was made, as an ephemeral one does by itself."""
+    try:
+        with translated("list the containers"):
+            return engine.api.inspect_container(container)
+    except EngineError as error:
+        if not is_absent(error):
+            raise
+        return None
 
 
 def digests(engine: Engine, images: Iterable[str]) -> dict[str, str]:
@@ -188,8 +200,9 @@ def _names(item: dict[str, Any]) -> list[str]:
 
 
 def versions(engine: Engine, found: Found) -> dict[str, str | None]:
-    """The lab's Python and JupyterLab, asked of its own interpreter."""
-    with translated(f"ask the lab {found.lab.name} for its versions"):
+    """The lab's Python and JupyterLab, asked of its own interpreter; None where it ends meanwhile."""
+    answer: list[str] = []
+    with contextlib.suppress(EngineError), translated(f"ask the lab {found.lab.name} for its versions"):
         task = engine.api.exec_create(found.container, ["python3", "-c", ASK_VERSIONS], stderr=False)["Id"]
         answer = engine.api.exec_start(task).decode(errors="replace").split()
     python, jupyterlab = answer if len(answer) == 2 else (None, None)
@@ -198,11 +211,14 @@ def versions(engine: Engine, found: Found) -> dict[str, str | None]:
 
 def usage(engine: Engine, found: Found) -> dict[str, dict[str, float | None]]:
     """Memory in bytes and processors: used (None where the engine cannot tell) and allowed (0: no limit)."""
-    with translated(f"measure the lab {found.lab.name}"):
+    stats: dict[str, Any] = {}
+    # A busy engine now and then answers with nothing at all.
+    with contextlib.suppress(EngineError), translated(f"measure the lab {found.lab.name}"):
         stats = engine.api.stats(found.container, stream=False)
+    cpu = _cpu_used(stats.get("precpu_stats", {}), stats.get("cpu_stats", {}))
     return {
-        "memory": {"used": _memory_used(stats["memory_stats"]), "allowed": found.lab.memory},
-        "cpu": {"used": _cpu_used(stats["precpu_stats"], stats["cpu_stats"]), "allowed": found.lab.cpus},
+        "memory": {"used": _memory_used(stats.get("memory_stats", {})), "allowed": found.lab.memory},
+        "cpu": {"used": cpu, "allowed": found.lab.cpus},
     }
 
 

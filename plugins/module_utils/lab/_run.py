@@ -120,7 +120,17 @@ class Run:
         self._write_back(token_before)
         if old.running:
             _containers.start(self.engine, old.container, old.lab)
-        raise LabError(f"{error} The lab is back on what it ran on before.", log=tail) from error
+        raise LabError(f"{error} {self._back(old)}", log=tail) from error
+
+    def _back(self, old: Found) -> str:
+        """What becomes of the lab that was put back: people reach it again before they are told so."""
+        self.lab, self.container = old.as_created, old.container
+        try:
+            if old.running:
+                self._wait()
+        except LabError as trouble:
+            return f"What it ran on before was put back, and {trouble}"
+        return "The lab is back on what it ran on before."
 
     def _wait(self) -> None:
         if not self.options.wait:
