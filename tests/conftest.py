@@ -1,17 +1,21 @@
-"""What all tests share: the path to the collection, and modules run as a host runs them."""
+"""What all tests share: the collection, modules run as a host runs them, playbooks, an engine and the base image."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 COLLECTIONS = ROOT / ".collections"
+BASE = os.environ.get("MYJUPYTER_TEST_BASE", "myjupyter-base:latest")
+BASE_PLAY = [{"hosts": "localhost", "gather_facts": False, "roles": [{"role": "myjupyter.fleet.jupyter_base"}]}]
 sys.path.insert(0, str(COLLECTIONS))
 
 
@@ -46,6 +50,47 @@ def run_module_fixture():
     return run_module
 
 
+@pytest.fixture(scope="session")
+def engine():
+    import docker
+
+    return docker.APIClient(version="auto")
+
+
+@pytest.fixture(scope="session")
+def playbook():
+    """Run ansible-playbook in the checkout; the finished process."""
+
+    def run(*arguments, check=True, **env):
+        done = subprocess.run(
+            [Path(sys.executable).parent / "ansible-playbook", *map(str, arguments)],
+            cwd=ROOT,
+            env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", **env},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def base(engine, playbook, tmp_path_factory):
+    """The name of the base image, made as a user's run would make it where it is missing."""
+    with open(Path(tempfile.gettempdir(), "myjupyter-test-base.lock"), "w") as lock:
+        # The other worker may need it at the same time.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if engine.images(BASE):
+            return BASE
+        play = tmp_path_factory.mktemp("base") / "base.yml"
+        play.write_text(json.dumps(BASE_PLAY))
+        playbook(play)
+        return BASE
+
+
 def pytest_itemcollected(item):
-    """With two workers, one takes the gates and the other what shares the engine; `-n 0` is all in a row."""
-    item.add_marker(pytest.mark.xdist_group("gates" if item.path.stem == "test_gates" else "engine"))
+    """What one worker takes while the other takes another group; `-n 0` is all in a row."""
+    group = "gates" if item.path.stem == "test_gates" else "hosts" if item.get_closest_marker("hosts") else "engine"
+    item.add_marker(pytest.mark.xdist_group(group))

@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 ROOT = Path(__file__).parent.parent
 PARTS = {
@@ -30,6 +31,8 @@ PARTS = {
     "bench": "how fast, peers and this side by side",
 }
 NEED_ENGINE = {"integration", "molecule", "up", "bench"}
+INTERRUPTED = 2  # pytest's exit status after Ctrl-C
+TIMED = "up"  # has the machine to itself
 PATHS = {"gates": "tests/test_gates.py", "molecule": "tests/test_molecule.py", "up": "tests/test_up.py"}
 # Debian's package for each command that a part runs.
 PACKAGES = {"git": "git"}
@@ -168,6 +171,29 @@ def processes(mark: str) -> dict[int, str]:
     return alive
 
 
+def run_all(turns: list[list[str]], mark: str, scratch: str) -> int:
+    """Turn by turn, then what they came to together; the first exit status that is not 0."""
+    statuses, reports = [], []
+    for number, turn in enumerate(turns):
+        reports.append(Path(scratch, f"turn-{number}.xml"))
+        statuses.append(run_pytest([*turn, f"--junitxml={reports[-1]}"], mark, scratch))
+        if statuses[-1] == INTERRUPTED:
+            break
+    if len(turns) > 1:
+        print(summary(reports), flush=True)
+    return next((status for status in statuses if status), 0)
+
+
+def summary(reports: list[Path]) -> str:
+    """What several runs of pytest came to, read off their reports."""
+    suites = [suite for report in reports if report.exists() for suite in ElementTree.parse(report).iter("testsuite")]
+    count = {
+        kind: sum(int(suite.get(kind, 0)) for suite in suites) for kind in ("tests", "failures", "errors", "skipped")
+    }
+    failed = count["failures"] + count["errors"]
+    return f"{count['tests'] - failed - count['skipped']} passed, {failed} failed, {count['skipped']} skipped"
+
+
 def run_pytest(arguments: list[str], mark: str, scratch: str) -> int:
     """pytest's exit status. A signal that ends this run ends pytest as Ctrl-C would, so that tests clean up."""
     command = [sys.executable, "-m", "pytest", *arguments]
@@ -213,11 +239,25 @@ def leftovers(with_engine: bool, before: dict[tuple[str, str], str], mark: str) 
     return left
 
 
-def selection(parts: list[str]) -> list[str]:
-    """pytest's arguments for these parts. Gates need no engine: one worker takes them, the other all that share it."""
-    paths = [PATHS.get(part, f"tests/{part}") for part in parts]
-    aside = ["-n", "2", "--dist", "loadgroup"] if "gates" in parts and set(parts) & NEED_ENGINE else []
-    return [*aside, *(path for path in paths if (ROOT / path).exists())]
+def turns(parts: list[str], options: list[str]) -> list[list[str]]:
+    """pytest's arguments, one turn after the other: of all that is not timed, one worker takes what shares the
+    engine while the other takes gates and what has hosts of its own."""
+    together = [part for part in parts if part not in (TIMED, "bench")]
+    aside = ["-n", "2", "--dist", "loadgroup"] if set(together) & NEED_ENGINE else []
+    chosen = [[*aside, *(PATHS.get(part, f"tests/{part}") for part in together)]] if together else []
+    return [[*turn, *options] for turn in (*chosen, *([PATHS[TIMED]] for part in parts if part == TIMED))]
+
+
+def run_benchmarks(scratch: str) -> int:
+    """Each prints what it measured; 1 where one did not reach what it is to reach."""
+    missed = []
+    for path in sorted((ROOT / "tests/bench").glob("*.py")):
+        print(f"== {path.relative_to(ROOT)}", flush=True)
+        environ = {**os.environ, "TMPDIR": scratch}
+        if subprocess.run([sys.executable, path], cwd=ROOT, env=environ, check=False).returncode:
+            missed.append(path.stem)
+    print(f"Not reached: {', '.join(missed)}." if missed else "All reached.", flush=True)
+    return int(bool(missed))
 
 
 def main() -> int:
@@ -238,7 +278,8 @@ def main() -> int:
         with engine() if needs_engine else contextlib.nullcontext():
             before = found(needs_engine)
             with tempfile.TemporaryDirectory(prefix="test-", ignore_cleanup_errors=True) as scratch:
-                status = run_pytest([*selection(parts), *given[first_option:]], mark, scratch)
+                status = run_all(turns(parts, given[first_option:]), mark, scratch)
+                status = run_benchmarks(scratch) or status if "bench" in parts else status
             left = leftovers(needs_engine, before, mark)
     except NotPossible as why:
         say(str(why))

@@ -13,8 +13,9 @@ ROOT = Path(__file__).parent.parent
 SCENARIOS = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
 
 
+@pytest.mark.hosts
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_scenario(scenario):
+def test_scenario(scenario, base):
     tools = Path(sys.executable).parent
     done = subprocess.run(
         [tools / "molecule", "test", "--scenario-name", scenario],

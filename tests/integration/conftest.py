@@ -9,55 +9,14 @@ import secrets
 import shutil
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 import uuid
-from pathlib import Path
 
-import docker
 import pytest
 import websocket
 
 from .images import Images
-
-ROOT = Path(__file__).parent.parent.parent
-BASE = os.environ.get("MYJUPYTER_TEST_BASE", "myjupyter-base:latest")
-BASE_PLAY = [{"hosts": "localhost", "gather_facts": False, "roles": [{"role": "myjupyter.fleet.jupyter_base"}]}]
-
-
-@pytest.fixture(scope="session")
-def engine():
-    return docker.APIClient(version="auto")
-
-
-@pytest.fixture(scope="session")
-def playbook():
-    """Run ansible-playbook in the checkout; the finished process."""
-
-    def run(*arguments, check=True, **env):
-        done = subprocess.run(
-            [Path(sys.executable).parent / "ansible-playbook", *map(str, arguments)],
-            cwd=ROOT,
-            env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", **env},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert not check or done.returncode == 0, done.stdout + done.stderr
-        return done
-
-    return run
-
-
-@pytest.fixture(scope="session")
-def base(engine, playbook, tmp_path_factory):
-    """The name of the base image, made as a user's run would make it where it is missing."""
-    if not engine.images(BASE):
-        play = tmp_path_factory.mktemp("base") / "base.yml"
-        play.write_text(json.dumps(BASE_PLAY))
-        playbook(play)
-    return BASE
 
 
 @pytest.fixture

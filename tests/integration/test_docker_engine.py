@@ -18,6 +18,7 @@ sys.path.insert(0, str(ROOT / "tests" / "hosts"))
 
 import hosts  # noqa: E402
 
+pytestmark = pytest.mark.hosts
 HOSTS = ["debian12=debian12", "debian13=debian13", "bare=debian12:none", "sysv=debian12:sysv"]
 ALL = [name.partition("=")[0] for name in HOSTS]
 KINDS = ["debian12", "debian13", "bare"]  # two engines under systemd, one under nothing

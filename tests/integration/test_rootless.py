@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import BASE, ROOT, Server
+from tests.conftest import BASE, ROOT
+from tests.integration.conftest import Server
 
 SCRIPT = "/usr/share/docker.io/contrib/dockerd-rootless.sh"
 PATIENCE = 60  # seconds
