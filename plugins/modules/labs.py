@@ -157,7 +157,9 @@ options:
         type: bool
         default: false
   purge:
-    description: Remove labs of this collection that are not in O(labs). Their work directories stay.
+    description:
+      - Remove labs of this collection that are not in O(labs). Their work directories stay.
+      - Labs of a roster stay too; they come and go with it, as the role P(myjupyter.fleet.jupyter_roster#role) tells.
     type: bool
     default: false
   when_busy:

@@ -13,6 +13,7 @@ from typing import Any
 
 LAB_LABEL = "fleet.myjupyter.lab"
 SPEC_LABEL = "fleet.myjupyter.spec"
+ROSTER_LABEL = "fleet.myjupyter.roster"  # of which roster a lab is
 
 # Left out of the label: how to get there, not what is there.
 NOT_IN_SPEC = ("state", "token", "token_file", "work_from")
@@ -61,6 +62,11 @@ class Lab:
         """(UID, GID) of the work directory and of the lab's processes."""
         uid, gid = self.owner.split(":")
         return int(uid), int(gid)
+
+    @property
+    def roster(self) -> str:
+        """The roster that the lab is of; empty for one that is declared by itself."""
+        return self.labels.get(ROSTER_LABEL, "")
 
     @property
     def scheme(self) -> str:

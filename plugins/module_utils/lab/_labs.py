@@ -27,7 +27,8 @@ from ._plan import (
     by_name,
     difference_of,
     plan_lab,
-    plan_purge,
+    refuse_labs_of_rosters,
+    to_purge,
 )
 
 
@@ -75,6 +76,7 @@ def _plans(
     seen = _containers.observe(engine)
     found, leftovers = by_name(seen.labs)
     _refuse_strangers(declared, seen.strangers)
+    refuse_labs_of_rosters(declared, found)
     settled = [_settled(lab, options, engine.rootless_user) for lab in declared]
     needed = [lab for lab in settled if lab.state != "absent"]
     _refuse_unknown_networks(engine, needed)
@@ -88,8 +90,7 @@ def _plans(
         plan_lab(lab, found.get(lab.name), _first_steps(lab, missing | pulled), leftovers.get(lab.name, ()))
         for lab in labs
     ]
-    names = {lab.name for lab in declared}
-    return plans + [plan_purge(item) for name, item in sorted(found.items()) if options.purge and name not in names]
+    return plans + (to_purge(found, declared) if options.purge else [])
 
 
 def _settled(lab: Lab, options: Options, rootless_user: str) -> Lab:

@@ -114,6 +114,25 @@ def plan_lab(
     return LabPlan(wanted, found, (*before, *put_back, *change, *clear), leftovers)
 
 
+def refuse_labs_of_rosters(declared: Iterable[Lab], found: Mapping[str, Found]) -> None:
+    """A lab of a roster is changed by that roster alone: another's of the same name would take its place."""
+    for lab in declared:
+        roster = found[lab.name].as_created.roster if lab.name in found else ""
+        if roster and roster != lab.roster:
+            raise InvalidInput(
+                "labs.name", lab.name, f"is a lab of the roster {roster}: choose another name, or take the person out "
+                "of that roster."
+            )  # fmt: skip
+
+
+def to_purge(found: Mapping[str, Found], declared: Iterable[Lab]) -> list[LabPlan]:
+    """Away with those of our labs that nobody declares; labs of rosters come and go with their rosters."""
+    names = {lab.name for lab in declared}
+    return [
+        plan_purge(item) for name, item in sorted(found.items()) if name not in names and not item.as_created.roster
+    ]
+
+
 def plan_purge(found: Found) -> LabPlan:
     """Away with a lab of ours that nobody declares; its work directory stays."""
     steps = (_ending("remove", "no lab of this name is declared, and purge is on", found),)
