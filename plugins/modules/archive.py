@@ -15,7 +15,8 @@ description:
     beginning to end, compares it with what went in, and only then gives it its name.
   - Neither a work directory nor an archive is ever removed.
   - An archive is made anew only where the work has changed since the last one.
-extends_documentation_fragment: myjupyter.fleet.attributes
+extends_documentation_fragment:
+  - myjupyter.fleet.attributes
 attributes:
   diff_mode:
     support: none

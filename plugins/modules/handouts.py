@@ -15,7 +15,8 @@ description:
     its owner alone can read. Run it on the controller, by C(delegate_to).
   - Nothing of what is in the files is in the result; set C(no_log), so that the arguments are not shown either.
   - Texts of people who are no longer among O(people) are removed. What others put into the directory stays.
-extends_documentation_fragment: myjupyter.fleet.attributes
+extends_documentation_fragment:
+  - myjupyter.fleet.attributes
 attributes:
   diff_mode:
     support: none

@@ -54,7 +54,7 @@ def plan(
     """What each host that answered has to do, everybody's place, and what to remember.
 
     ``remembered`` is what the controller kept of an earlier plan; hosts may know a newer one. Raises DoesNotFit,
-    with all reasons, when somebody cannot have what he asks for.
+    with all reasons, when somebody cannot have what is asked for.
     """
     everyone = list(people)
     _refuse([*_wrong_groups(everyone, fleet), *_names_taken(everyone, fleet, roster)])

@@ -14,6 +14,7 @@ UTILS = "ansible_collections.myjupyter.fleet.plugins.module_utils"
 # Files of module_utils that talk to something, and to what. Each one that is not named here is pure.
 SHELL = {
     "_alone": "a host's lock",
+    "_archive": "a host's files, packed",
     "_bring": "an engine, about bases",
     "_build": "the build commands of an engine",
     "_change": "all that a lab stands on",
@@ -23,6 +24,7 @@ SHELL = {
     "_delivery": "an engine, about the layers of an image",
     "_dockerd": "an engine's process and service",
     "_engine": "an engine",
+    "_folder": "a directory of the controller",
     "_host": "a host's disk and ports",
     "_image": "all that an image stands on",
     "_image_info": "an engine, about images",
@@ -38,6 +40,7 @@ SHELL = {
     "_receiver": "an engine that pushes",
     "_rescue": "a container's files and the host's",
     "_rootfs": "mmdebstrap",
+    "_roster_info": "all that a lab stands on",
     "_run": "all that a lab stands on",
     "_state": "a host's tokens and declarations",
 }
@@ -51,7 +54,7 @@ IMPURE = frozenset({
     "time", "tty", "urllib", "uuid",
 })  # fmt: skip
 # The rooms of module_utils, and into which others each may look.
-ROOMS = {"lab": set(), "image": set(), "dockerd": set(), "base": {"image", "dockerd"}}
+ROOMS = {"lab": set(), "image": set(), "dockerd": set(), "base": {"image", "dockerd"}, "roster": {"lab"}}
 UTIL_FILES = sorted((PLUGINS / "module_utils").rglob("*.py"))
 MODULE_FILES = sorted((PLUGINS / "modules").glob("*.py"))
 
@@ -94,7 +97,7 @@ def test_pure_files_import_the_standard_library_and_pure_files(path):
 @pytest.mark.parametrize("path", sorted((PLUGINS / "plugin_utils").glob("*.py")), ids=lambda path: path.stem)
 def test_what_plugins_of_the_controller_share_is_pure_too(path):
     assert not tops(path) & IMPURE
-    assert tops(path) <= set(sys.stdlib_module_names) | {"jmespath"}
+    assert tops(path) <= set(sys.stdlib_module_names) | {"jmespath", "yaml"}
 
 
 @pytest.mark.parametrize("path", [p for p in UTIL_FILES if p.stem != "_inside"], ids=lambda path: path.stem)

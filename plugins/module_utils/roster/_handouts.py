@@ -8,10 +8,10 @@ from __future__ import annotations
 import csv
 import html
 import io
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 COLUMNS = ("person", "lab", "host", "address", "token", "until")
 STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet compute a cell
@@ -80,7 +80,8 @@ class Person:
 
     @property
     def token(self) -> str:
-        return (parse_qs(urlsplit(self.address).query).get("token") or [""])[0]
+        found = re.search(r"[?&]token=([^&#]+)", self.address)
+        return found.group(1) if found else ""
 
 
 def handouts(roster: str, people: Iterable[Person]) -> dict[str, str]:

@@ -1,0 +1,186 @@
+"""The modules of rosters: what a host tells, work archived and brought back, handouts on the controller's disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from tests.conftest import ModuleFailed
+
+ROSTER = {"fleet.myjupyter.roster": "class"}
+
+
+@pytest.fixture
+def archive(run_module, tmp_path):
+    """Archive, or restore, the work of ana."""
+
+    def run(**options):
+        given = {"names": ["ana"], "work_dir": str(tmp_path / "work"), "archive_dir": str(tmp_path / "kept")}
+        return run_module("archive", **{**given, "state_dir": str(tmp_path / "state"), **options})
+
+    return run
+
+
+@pytest.fixture
+def work(tmp_path):
+    folder = tmp_path / "work/ana"
+    (folder / "sub dir").mkdir(parents=True)
+    (folder / "a.ipynb").write_text("{}")
+    (folder / "sub dir/größe.bin").write_bytes(os.urandom(300_000))
+    (folder / "link").symlink_to("/nowhere")
+    os.link(folder / "a.ipynb", folder / "same")
+    (folder / os.fsdecode(b"latin-\xfc")).write_text("x")
+    os.chown(folder / "a.ipynb", 1000, 100)
+    (folder / "sub dir").chmod(0o500)
+    return folder
+
+
+def state_of(folder):
+    """Names, modes, owners and contents of all below a directory."""
+    return sorted(
+        (os.path.relpath(path, folder), os.lstat(path).st_mode, os.lstat(path).st_uid,
+         os.readlink(path) if os.path.islink(path) else open(path, "rb").read() if os.path.isfile(path) else b"")
+        for path in (os.path.join(top, name) for top, dirs, files in os.walk(folder) for name in (*dirs, *files))
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("with_zstd", [True, False], ids=["zst", "gz"])
+def test_work_is_archived_once_and_comes_back_whole(archive, work, tmp_path, monkeypatch, with_zstd):
+    if not with_zstd:
+        monkeypatch.setenv("PATH", "/nonexistent")
+    elif not shutil.which("zstd"):
+        pytest.skip("this machine has no zstd")
+    before = state_of(work)
+    foretold = archive(check=True)
+    assert foretold["changed"] and not (tmp_path / "kept").exists()
+    done = archive()
+    assert done["steps"] == foretold["steps"] and state_of(work) == before, "the work stays"
+    (made,) = done["archives"]
+    assert made["path"].endswith(".tar.zst" if with_zstd else ".tar.gz")
+    assert os.stat(made["path"]).st_mode & 0o777 == 0o600
+    assert os.stat(os.path.dirname(made["path"])).st_mode & 0o777 == 0o700
+    for check in (True, False):
+        assert not archive(check=check)["changed"]
+        assert not archive(state="restored", check=check)["changed"], "there is work"
+
+    shutil.rmtree(work)
+    assert not archive()["changed"], "nothing to archive, and what there is stays"
+    assert archive(state="restored", check=True)["changed"] and not work.exists()
+    assert archive(state="restored")["steps"][0]["action"] == "restore"
+    assert state_of(work) == before and os.listdir(tmp_path / "work") == ["ana"]
+    assert not archive(state="restored")["changed"]
+
+
+def test_changed_work_gets_another_archive(archive, work, tmp_path):
+    first = archive()["archives"][0]["path"]
+    (work / "more.txt").write_text("more")
+    second = archive()["archives"][0]["path"]
+    assert os.path.exists(first) and os.path.exists(second)
+    shutil.rmtree(work)
+    archive(state="restored")
+    assert (work / "more.txt").exists(), "the newest"
+
+
+def test_an_archive_that_cannot_be_written_leaves_nothing_half(archive, work, tmp_path):
+    (tmp_path / "kept").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", tmp_path / "kept"], check=True)
+    try:
+        with pytest.raises(ModuleFailed, match="could not be archived .* The work is where it was"):
+            archive()
+        assert os.listdir(tmp_path / "kept/ana") == []
+    finally:
+        subprocess.run(["umount", tmp_path / "kept"], check=True)
+
+
+@pytest.mark.parametrize(
+    "options, sentence",
+    [
+        ({"names": ["../ben"]}, "names: '../ben' is no name of a lab."),
+        ({"work_dir": "work"}, "work_dir: 'work' should be an absolute path"),
+        ({"archive_dir": "/"}, "archive_dir: '/' should be an absolute path"),
+        ({"work_dir": "/srv/x", "archive_dir": "/srv/x/kept"}, "should not be among the work"),
+    ],
+)
+def test_what_cannot_be_archived(archive, options, sentence):
+    with pytest.raises(ModuleFailed, match=sentence):
+        archive(**options)
+
+
+PEOPLE = [{"person": "Ana", "lab": "ana", "host": "one"}, {"person": "Ben", "lab": "ben", "host": "two"}]
+ADDRESSES = {"ana": "http://one:1/lab?token=secret-of-ana", "ben": "http://two:1/lab?token=secret-of-ben"}
+
+
+def test_handouts_are_for_their_owner_and_follow_the_roster(run_module, tmp_path):
+    dest = tmp_path / "class-handouts"
+
+    def handouts(people, addresses, **options):
+        return run_module("handouts", dest=str(dest), roster="class", people=people, addresses=addresses, **options)
+
+    assert handouts(PEOPLE, ADDRESSES, check=True)["changed"] and not dest.exists()
+    done = handouts(PEOPLE, ADDRESSES)
+    assert done["changed"] and "secret-of" not in str(done)
+    assert dest.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in dest.iterdir()} == {0o600}
+    for check in (True, False):
+        assert not handouts(PEOPLE, ADDRESSES, check=check)["changed"]
+    assert not handouts(PEOPLE, {"ana": ADDRESSES["ana"]})["changed"], "two was not reached"
+
+    (dest / "ana.txt").chmod(0o644)
+    (dest / "mine.txt").write_text("notes")
+    assert handouts(PEOPLE, ADDRESSES)["written"] == ["ana.txt"]
+    left = handouts(PEOPLE[:1], ADDRESSES)
+    assert left["removed"] == ["ben.txt"] and not (dest / "ben.txt").exists() and (dest / "mine.txt").exists()
+    assert "ben" not in (dest / "sheet.csv").read_text()
+    dest.chmod(0o755)
+    assert handouts(PEOPLE[:1], ADDRESSES)["changed"] and dest.stat().st_mode & 0o777 == 0o700
+
+
+def test_handouts_go_into_a_directory_of_their_own(run_module, tmp_path):
+    (tmp_path / "mine.txt").write_text("notes")
+    for dest, sentence in ((tmp_path, "holds other things than handouts"), (tmp_path / "mine.txt", "is not a directory")):
+        with pytest.raises(ModuleFailed, match=sentence):
+            run_module("handouts", dest=str(dest), roster="class", people=PEOPLE)
+
+
+def test_a_host_tells_what_it_has_and_whose_labs_are_on_it(host, run_module):
+    def ask(**options):
+        given = {"roster": "class", "state_dir": str(host.path / "state"), "work_root": str(host.path / "work")}
+        return run_module("roster_info", **{**given, "archive_dir": str(host.path / "kept"), **options})
+
+    def ours(**options):
+        return {lab["name"]: lab for lab in ask(**options)["labs"] if lab["name"].startswith(host.prefix)}
+
+    host.labs(host.lab("a", memory="512m", labels=ROSTER, work_dir=f"class/{host.name('a')}"), host.lab("b"))
+    said = ask(capacity={"memory": "64g", "gpus": 2}, reserve="4g", defaults={"memory": "1g", "bind_address": "::"})
+    assert said["capacity"]["memory"] == 60 * 2**30 and said["capacity"]["gpus"] == 2 and said["capacity"]["cpus"] >= 1
+    assert said["defaults"] == {"memory": 2**30, "gpus": [], "labels": {}, "bind_address": "::"}
+    assert said["works"] == [host.name("a")] and said["archives"] == [] and not said["changed"]
+    labs = ours()
+    assert (labs[host.name("a")]["roster"], labs[host.name("a")]["memory"]) == ("class", 512 * 2**20)
+    assert (labs[host.name("b")]["roster"], labs[host.name("b")]["memory"]) == ("", 0)
+    assert "token=" not in str(labs)
+    shown = ours(show_tokens=True)
+    assert host.token("a") in shown[host.name("a")]["url"] and host.token("b") not in str(shown), "of its roster alone"
+
+    kernel = host.server("a").start_kernel()
+    host.server("a").execute(kernel, "import time; time.sleep(30)", wait=False)
+    assert ours()[host.name("a")]["busy"] and not ours(names=[host.name("a")])[host.name("a")]["busy"]
+    assert ask(check=True, docker_host="unix:///no/such.sock")["labs"] == []
+
+
+def test_declared_labs_and_those_of_rosters_leave_each_other_alone(host):
+    of_roster = host.lab("a", labels=ROSTER)
+    host.labs(of_roster)
+    before = host.inspect("a")["Id"]
+    host.labs(host.lab("b"), purge=True)
+    assert host.inspect("a")["Id"] == before
+    for wanted in (host.lab("a"), host.lab("a", state="absent"), host.lab("a", labels={**ROSTER, "x": "1"}, state="absent")):
+        if "labels" in wanted:
+            host.labs(wanted)
+            assert not host.exists("a") and host.exists("b")
+        else:
+            with pytest.raises(ModuleFailed, match="is a lab of the roster class: choose another name"):
+                host.labs(wanted)
