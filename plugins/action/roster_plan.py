@@ -62,6 +62,7 @@ def _remembered(path: str | None) -> dict[str, Any]:
             raise ValueError("it names no hosts")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise AnsibleActionFail(
-            f"placement: {path} is not what an earlier run wrote ({error}): put it aside, and the hosts tell who is where."
+            f"placement: {path} is not what an earlier run wrote ({error}): put it aside, and the hosts tell who is "
+            "where."
         ) from None
     return memory

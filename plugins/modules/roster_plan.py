@@ -13,8 +13,8 @@ author: The myjupyter.fleet maintainers (@myjupyter)
 description:
   - Makes the plan of a roster out of what M(myjupyter.fleet.roster_info) told on all hosts. Runs on the controller, and
     changes nothing.
-  - Who has a lab stays where it is. Who is new goes to the host of the person's group of whose memory, or GPUs, the smallest
-    share is taken then. Where that leaves somebody out, the new ones are packed as tightly as it goes.
+  - Who has a lab stays where it is. Who is new goes to the host of the person's group of whose memory, or GPUs, the
+    smallest share is taken then. Where that leaves somebody out, the new ones are packed as tightly as it goes.
   - A host that told nothing keeps its people.
   - Fails with a sentence for each person who does not fit, before anything is touched.
 extends_documentation_fragment:

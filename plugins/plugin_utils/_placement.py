@@ -53,7 +53,7 @@ class Room:
 
     @property
     def told(self) -> str:
-        gpus = f" and {max(self.free_gpus, 0)} of {self.gpus} GPUs" if self.gpus else ""
+        gpus = f" and {max(self.free_gpus, 0)} of {_gpus(self.gpus)}" if self.gpus else ""
         return f"{self.name} {size_told(max(self.free_memory, 0))} of {size_told(self.memory)}{gpus}"
 
 
@@ -99,8 +99,8 @@ def settle(fixed: Iterable[tuple[Need, str]], rooms: Mapping[str, Room]) -> list
             room.take(*need.of(host))
         else:
             refusals.append(
-                f"{need.told} needs {_amount(*need.of(host))}, and is on {host}, where so much is not free: {room.told}. "
-                "A lab stays with its work: ask for less, or free some."
+                f"{need.told} needs {_amount(*need.of(host))}, and is on {host}, where so much is not free: "
+                f"{room.told}. A lab stays with its work: ask for less, or free some."
             )
     return refusals
 
@@ -132,9 +132,9 @@ def _placed(
         if not fitting:
             left.append(need)
             continue
-        room = min(fitting, key=lambda room, need=need: key(room, *need.of(room.name)))
-        room.take(*need.of(room.name))
-        placed[need.lab] = room.name
+        _key, host = min((key(room, *need.of(room.name)), room.name) for room in fitting)
+        after[host].take(*need.of(host))
+        placed[need.lab] = host
     return (placed, after), left
 
 
@@ -160,4 +160,8 @@ def _refusal(need: Need, rooms: Mapping[str, Room]) -> str:
 
 
 def _amount(memory: int, gpus: int) -> str:
-    return f"{size_told(memory)}{f' and {gpus} GPUs' if gpus else ''}"
+    return f"{size_told(memory)}{f' and {_gpus(gpus)}' if gpus else ''}"
+
+
+def _gpus(number: int) -> str:
+    return f"{number} GPU{'s' * (number != 1)}"

@@ -174,25 +174,35 @@ def _settled(draft: _Plan) -> list[str]:
     """Give everybody a host who has none; what stands in the way."""
     said = draft.fleet.said
     rooms = {host: _room(host, said[host], draft) for host in said}
-    staying, growing, new = [], [], []
+    growing = []
     for lab, one in sorted(draft.people.items()):
-        host = draft.where.get(lab)
-        if host in said:
-            need, has = _need(one, draft.fleet, [host]), _has(said[host], lab)
-            grows = has is None or any(wanted > now for wanted, now in zip(need.of(host), has))
-            (growing if grows else staying).append((need, host))
-        elif host is None:
-            may = [name for name in draft.fleet.hosts_of(one["group"]) if name in said]
-            if may:
-                new.append(_need(one, draft.fleet, may))
-            else:
-                draft.waiting[lab] = f"{_names(draft.fleet.hosts_of(one['group']))} does not answer"
-    for need, host in staying:  # who is there stays, even where a host has become too small
-        rooms[host].take(*need.of(host))
+        host = draft.where.get(lab, "")
+        if host not in said:
+            continue
+        need, has = _need(one, draft.fleet, [host]), _has(said[host], lab)
+        if has is None or any(wanted > now for wanted, now in zip(need.of(host), has)):
+            growing.append((need, host))
+        else:  # who is there stays, even where the host has become too small
+            rooms[host].take(*need.of(host))
     refusals = settle(growing, rooms)
-    placed, left = place(new, rooms)
+    placed, left = place(_new(draft), rooms)
     draft.where.update(placed)
     return [*refusals, *left]
+
+
+def _new(draft: _Plan) -> list[Need]:
+    """What those need who have no host yet; they wait where no host of their group answers."""
+    needs = []
+    for lab, one in sorted(draft.people.items()):
+        if lab in draft.where:
+            continue
+        hosts = draft.fleet.hosts_of(one["group"])
+        answering = [host for host in hosts if host in draft.fleet.said]
+        if answering:
+            needs.append(_need(one, draft.fleet, answering))
+        else:
+            draft.waiting[lab] = f"{_names(hosts)} does not answer"
+    return needs
 
 
 def _room(host: str, answer: Mapping[str, Any], draft: _Plan) -> Room:
@@ -240,8 +250,8 @@ def _tell(draft: _Plan) -> None:
     local = [host for host, answer in fleet.said.items() if not answer["defaults"]["bind_address"]]
     if local and draft.people:
         draft.notes.append(
-            f"The labs of {_names(sorted(local))} listen on 127.0.0.1 only, so nobody else opens them: set bind_address "
-            "in jupyter_labs_defaults."
+            f"The labs of {_names(sorted(local))} listen on 127.0.0.1 only, so nobody else opens them: set "
+            "bind_address in jupyter_labs_defaults."
         )
 
 

@@ -85,7 +85,7 @@ def test_the_roster_is_called_after_its_file():
         ("person\nana,gpu", "class.csv", "class.csv line 2: has 2 cells where the heading has 1"),
         ('person\n"ana', "class.csv", "class.csv line 2: cannot be read as CSV (unexpected end of data)."),
         ("person\nana\n\nANA", "class.csv", "class.csv line 4: 'ANA' is there already, in line 2."),
-        ("person\nJörg\nJoerg", "class.csv", "class.csv line 3: 'Joerg' becomes the lab joerg, as 'Jörg' of line 2 does"),
+        ("person\nJörg\nJoerg", "class.csv", "class.csv line 3: 'Joerg' becomes the lab joerg, as 'Jörg' of line 2"),
         ("person,lab\nana,ben\nben,", "class.csv", "class.csv line 3: 'ben' becomes the lab ben, as 'ana' of line 2"),
         ("person,lab\nana,-x", "class.csv", "class.csv line 2: lab '-x' is no name for a container"),
         ("person,memory\nana,4 apples", "class.csv", "line 2: memory '4 apples' should be a size such as 512m or 4g."),

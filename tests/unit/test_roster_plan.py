@@ -117,7 +117,8 @@ class TestWhereSomebodyIs:
 
     def test_the_file_is_lost_and_a_host_is_silent_so_another_tells(self):
         said = {"b": host(lab("ben"), placement=kept(ana="a", ben="b")), "c": host(memory=100)}
-        assert where(planned(["ana", "ben", "chi"], said, hosts=["a", "b", "c"])) == {"ana": "a", "ben": "b", "chi": "c"}
+        result = planned(["ana", "ben", "chi"], said, hosts=["a", "b", "c"])
+        assert where(result) == {"ana": "a", "ben": "b", "chi": "c"}
 
     def test_the_newest_memory_counts(self):
         said = {"b": host(placement=kept(number=3, ana="a")), "c": host(placement=kept(number=1, ana="c"))}
@@ -169,7 +170,8 @@ class TestRoom:
         said = {"a": host(lab("chi", 6), memory=8), "b": host(memory=4, gpus=2)}
         told = refusal([person("ana", 6, gpus=1), person("chi", 6)], said)
         assert told == (
-            "Ana (class.csv line ana) needs 6g and 1 GPUs and fits nowhere; free: a 2g of 8g, b 4g of 4g and 2 of 2 GPUs."
+            "Ana (class.csv line ana) needs 6g and 1 GPU and fits nowhere; free: a 2g of 8g, "
+            "b 4g of 4g and 2 of 2 GPUs."
         )
 
     def test_everyone_who_does_not_fit_is_told(self):

@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from .._errors import InvalidInput, LabError
 from ..lab._alone import alone
@@ -56,7 +56,7 @@ def archived(directory: str) -> dict[str, Any]:
     with contextlib.suppress(OSError, ValueError, TypeError):
         record = json.loads(Path(directory, RECORD).read_text())
         if os.path.isfile(os.path.join(directory, record["file"])):
-            return record
+            return dict(record)
     return {}
 
 
@@ -110,7 +110,7 @@ def _restore(wish: Wish, name: str) -> dict[str, Any]:
         with _reading(path) as tar:
             for member in tar:
                 if member.name.split("/")[0] != name or ".." in member.name.split("/"):
-                    raise LabError(f"{name}: {path} holds {member.name!r}, which is not of this lab: it is not unpacked.")
+                    raise LabError(f"{name}: {path} holds {member.name!r}, which is not of this lab: look into it.")
                 tar.extract(member, part, numeric_owner=True)
         os.rename(os.path.join(part, name), work)
         os.rmdir(part)
@@ -128,9 +128,7 @@ def fingerprint(top: str) -> str:
         link = os.readlink(path) if os.path.islink(path) else ""
         size = 0 if os.path.isdir(path) else about.st_size
         times = "" if os.path.isdir(path) else about.st_mtime_ns
-        lines.append(
-            repr((os.path.relpath(path, top), about.st_mode, about.st_uid, about.st_gid, size, times, link))
-        )
+        lines.append(repr((os.path.relpath(path, top), about.st_mode, about.st_uid, about.st_gid, size, times, link)))
     return hashlib.sha256("\n".join(sorted(lines)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -205,9 +203,8 @@ def _writing(path: str) -> Iterator[tarfile.TarFile]:
     """A new archive for its owner alone, on the disk when the block has ended."""
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as out:
         if path.endswith(".zst.part"):
-            with _zstd(["-q", "-T0"], stdin=subprocess.PIPE, stdout=out) as process:
-                with tarfile.open(fileobj=process.stdin, mode="w|", format=tarfile.PAX_FORMAT) as tar:
-                    yield tar
+            with _zstd(["-q", "-T0"], stdin=subprocess.PIPE, stdout=out) as process, _streamed(process, "w|") as tar:
+                yield tar
         else:
             with tarfile.open(fileobj=out, mode="w:gz", format=tarfile.PAX_FORMAT, compresslevel=6) as tar:
                 yield tar
@@ -220,9 +217,14 @@ def _reading(path: str) -> Iterator[tarfile.TarFile]:
         with tarfile.open(path, "r:gz") as tar:
             yield _trusted(tar)
         return
-    with open(path, "rb") as file, _zstd(["-q", "-d", "-c"], stdin=file, stdout=subprocess.PIPE) as process:
-        with tarfile.open(fileobj=process.stdout, mode="r|") as tar:
-            yield _trusted(tar)
+    with open(path, "rb") as file, _zstd(["-q", "-d", "-c"], stdin=file, stdout=subprocess.PIPE) as process, \
+            _streamed(process, "r|") as tar:  # fmt: skip
+        yield _trusted(tar)
+
+
+def _streamed(process: subprocess.Popen[bytes], mode: Literal["r|", "w|"]) -> tarfile.TarFile:
+    pipe = process.stdin if mode == "w|" else process.stdout
+    return tarfile.open(fileobj=pipe, mode=mode, format=tarfile.PAX_FORMAT)
 
 
 def _trusted(tar: tarfile.TarFile) -> tarfile.TarFile:
