@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 
 import pytest
+from playwright.sync_api import sync_playwright
 
+from ansible_collections.myjupyter.fleet.plugins.module_utils.roster._handouts import Person
+from ansible_collections.myjupyter.fleet.plugins.module_utils.roster._handouts import handouts as sheets
 from tests.conftest import ModuleFailed
+from tests.integration.test_person import CHROMIUM, FLAGS, screenshot
 
 ROSTER = {"fleet.myjupyter.roster": "class"}
 
@@ -84,14 +89,18 @@ def test_changed_work_gets_another_archive(archive, work, tmp_path):
     assert (work / "more.txt").exists(), "the newest"
 
 
-def test_an_archive_that_cannot_be_written_leaves_nothing_half(archive, work, tmp_path):
+@pytest.mark.parametrize("with_zstd", [True, False], ids=["zst", "gz"])
+def test_an_archive_that_cannot_be_written_leaves_nothing_half(archive, work, tmp_path, monkeypatch, with_zstd):
     (tmp_path / "kept").mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", tmp_path / "kept"], check=True)
+    if not with_zstd:
+        monkeypatch.setenv("PATH", "/nonexistent")
     try:
-        with pytest.raises(ModuleFailed, match="could not be archived .* The work is where it was"):
+        with pytest.raises(ModuleFailed, match="could not be archived .*No space left on device. The work is where it"):
             archive()
         assert os.listdir(tmp_path / "kept/ana") == []
     finally:
+        monkeypatch.undo()
         subprocess.run(["umount", tmp_path / "kept"], check=True)
 
 
@@ -136,6 +145,23 @@ def test_handouts_are_for_their_owner_and_follow_the_roster(run_module, tmp_path
     assert "ben" not in (dest / "sheet.csv").read_text()
     dest.chmod(0o755)
     assert handouts(PEOPLE[:1], ADDRESSES)["changed"] and dest.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_sheet_prints_a_class_on_one_page(tmp_path):
+    address = "http://gpu12.example.edu:10000/lab?token=" + "0123456789abcdef" * 3
+    people = [Person(f"Ana Müller {number}", f"ana{number}", "one", address, "2030-07-31") for number in range(30)]
+    (tmp_path / "sheet.html").write_text(sheets("klasse-7b", people)["sheet.html"], encoding="utf-8")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1000, "height": 800})
+        requests = []
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto((tmp_path / "sheet.html").as_uri())
+        assert page.locator("tbody tr").count() == 30 and len(requests) == 1, "it needs nothing else"
+        screenshot(page, "sheet")
+        printed = page.pdf(prefer_css_page_size=True)
+        browser.close()
+    assert len(re.findall(rb"/Type /Page\b", printed)) == 1
 
 
 def test_handouts_go_into_a_directory_of_their_own(run_module, tmp_path):

@@ -168,13 +168,14 @@ def test_who_leaves_is_archived_and_finds_the_work_again(school):
 
     done = school.run("Jürgen Groß", "ben;1.1.2020")
     assert "ben is left as it is for now (a kernel is executing" in " ".join((done.stdout + done.stderr).split())
-    assert "ben" in school.labs("two") and school.ssh("two", "ls /srv/myjupyter-archive 2>/dev/null || true") == ""
+    kept = "/srv/myjupyter-archive/klasse-7b/ben"
+    assert "ben" in school.labs("two") and school.ssh("two", f"ls -d {kept} 2>/dev/null || true") == ""
     server.ask(f"api/kernels/{kernel}/interrupt", "POST")
     server.execute(kernel, "1")
     assert changed(school.run("Jürgen Groß", "ben;1.1.2020"))["two"] > 0
     assert "ben" not in school.labs("two") and not (school.handouts / "ben.txt").exists()
     assert school.ssh("two", f"cat {work}/kept.txt") == "work", "it stays"
-    assert "klasse-7b/ben/ben-" in school.ssh("two", "ls -d /srv/myjupyter-archive/klasse-7b/ben/*.tar.*")
+    assert "/ben/ben-" in school.ssh("two", f"ls {kept}/*.tar.*")
     assert changed(school.run("Jürgen Groß")) == {"one": 0, "two": 0}
 
     school.ssh("two", f"rm -r {work}")

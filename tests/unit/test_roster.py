@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ansible_collections.myjupyter.fleet.plugins.plugin_utils import _roster
@@ -121,3 +123,11 @@ def test_all_mistakes_are_told_at_once():
 @pytest.mark.parametrize("size, told", [(512 * 2**20, "512m"), (4 * 2**30, "4g"), (3 * 2**29, "1.5g"), (7, "7")])
 def test_sizes_are_told_as_people_write_them(size, told):
     assert _roster.size_told(size) == told
+
+
+def test_the_example_is_a_roster():
+    path = Path(__file__).parent.parent.parent / "inventories/class.csv"
+    people = read(path.read_bytes())
+    assert [(one["lab"], one["group"], one["gpus"]) for one in people] == [
+        ("ana-ros", "", None), ("ben-example.edu", "", 1), ("chi-mueller", "big", None),
+    ]  # fmt: skip

@@ -92,7 +92,7 @@ def _archive(wish: Wish, name: str) -> dict[str, Any]:
         record = {"file": file, "fingerprint": before, "entries": len(packed), "bytes": sum(_sizes(packed))}
         _write(os.path.join(folder, RECORD), json.dumps(record, indent=2) + "\n")
     except (OSError, tarfile.TarError, subprocess.SubprocessError) as error:
-        why = getattr(error, "strerror", None) or str(error)
+        why = _reason(error).rstrip(". ")
         raise LabError(f"{name}: {work} could not be archived to {folder}: {why}. The work is where it was.") from error
     finally:
         with contextlib.suppress(FileNotFoundError):
@@ -115,7 +115,7 @@ def _restore(wish: Wish, name: str) -> dict[str, Any]:
         os.rename(os.path.join(part, name), work)
         os.rmdir(part)
     except (OSError, tarfile.TarError, subprocess.SubprocessError) as error:
-        why = getattr(error, "strerror", None) or str(error)
+        why = _reason(error).rstrip(". ")
         raise LabError(f"{name}: its work could not be brought back from {path}: {why}.") from error
     return {"lab": name, "path": path, "size": os.path.getsize(path)}
 
@@ -235,18 +235,41 @@ def _trusted(tar: tarfile.TarFile) -> tarfile.TarFile:
 
 @contextlib.contextmanager
 def _zstd(arguments: list[str], **pipes: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """The program zstd in a pipe. Raises CalledProcessError where it did not end well."""
-    # There is no AnsibleModule below _module, by design.
+    """The program zstd in a pipe. Raises CalledProcessError where it did not end well, with what it said."""
     command = ["zstd", *arguments]
-    with subprocess.Popen(command, **pipes) as process:  # pylint: disable=ansible-bad-function
-        yield process
-        if process.stdin:
-            process.stdin.close()
-        elif process.stdout:
-            while process.stdout.read(CHUNK):
-                pass
+    # There is no AnsibleModule below _module, by design.
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, **pipes)  # pylint: disable=ansible-bad-function
+    try:
+        with contextlib.suppress(BrokenPipeError):  # it has ended, and says why
+            yield process
+            if process.stdin:
+                process.stdin.close()
+        while process.stdout and process.stdout.read(CHUNK):
+            pass
+    finally:
+        said = _ended(process)
     if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
+        raise subprocess.CalledProcessError(process.returncode, command, stderr=said)
+
+
+def _ended(process: subprocess.Popen[bytes]) -> str:
+    """Close what is open of a program's pipes and wait for it; what it said last."""
+    if process.stdin:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+    if process.stdout:
+        process.stdout.close()
+    said = process.stderr.read().decode(errors="replace").strip() if process.stderr else ""
+    if process.stderr:
+        process.stderr.close()
+    process.wait()
+    return said.splitlines()[-1] if said else ""
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, subprocess.CalledProcessError) and error.stderr:
+        return str(error.stderr)
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _write(path: str, text: str) -> None:

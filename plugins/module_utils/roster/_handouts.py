@@ -32,7 +32,7 @@ To begin: choose "Python 3" under Notebook, write into the first cell, and press
 What you save on the left is kept, also when your lab is stopped or renewed. What you save elsewhere is not.
 {until}"""
 STYLE = """
-@page { size: A4; margin: 12mm; }
+@page { size: A4; margin: 10mm; }
 body { margin: 1.5rem auto; max-width: 60rem; padding: 0 1rem; color: #1f2328; background: #fff;
   font: 13px/1.4 system-ui, sans-serif; }
 h1 { margin: 0; font-size: 1.3rem; } p { margin: .2rem 0 1rem; color: #59636e; }
@@ -42,7 +42,8 @@ th { border-bottom-width: 2px; }
 td { overflow-wrap: anywhere; } td:first-child { font-weight: 600; overflow-wrap: normal; }
 code { font: 12px/1.4 ui-monospace, monospace; } a { color: inherit; text-decoration: none; }
 thead { display: table-header-group; } tr { break-inside: avoid; }
-@media print { body { margin: 0; padding: 0; max-width: none; font-size: 10pt; } code { font-size: 8.5pt; } }
+@media print { body { margin: 0; padding: 0; max-width: none; font-size: 9pt; } code { font-size: 6.5pt; }
+  th, td { padding: .25rem .4rem; } }
 """
 SHEET = """<!doctype html>
 <html lang="en">
