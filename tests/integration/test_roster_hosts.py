@@ -15,7 +15,9 @@ import pytest
 from tests.hosts import hosts
 from tests.integration.conftest import Server
 
-PLAY = [{"hosts": "all", "become": True, "gather_facts": False, "roles": [
+# Two hosts load the base at once, on what may be a busy machine.
+PATIENT = {"group/myjupyter.fleet.fleet": {"engine_timeout": 300}}
+PLAY = [{"hosts": "all", "become": True, "gather_facts": False, "module_defaults": PATIENT, "roles": [
     {"role": "myjupyter.fleet.docker_engine"},
     {"role": "myjupyter.fleet.jupyter_base", "jupyter_base_archive": "/shared/base.tar"},
 ]}]  # fmt: skip
