@@ -97,7 +97,7 @@ OPTIONS = {
 
 
 def parse(params):
-    from ansible_collections.myjupyter.fleet.plugins.module_utils.lab import _host
+    from ansible_collections.myjupyter.fleet.plugins.module_utils.lab import _state
     from ansible_collections.myjupyter.fleet.plugins.module_utils.roster import _archive
 
     return _archive.check_wish(
@@ -105,7 +105,7 @@ def parse(params):
             names=tuple(params["names"]),
             work_dir=params["work_dir"],
             archive_dir=params["archive_dir"],
-            state_dir=params["state_dir"] or _host.default_state_dir(),
+            state_dir=params["state_dir"] or _state.default_state_dir(),
             restore=params["state"] == "restored",
             wait_timeout=params["wait_timeout"],
         )

@@ -140,7 +140,7 @@ OPTIONS = {
 
 def parse(params):
     """What is asked."""
-    from ansible_collections.myjupyter.fleet.plugins.module_utils.lab import _host
+    from ansible_collections.myjupyter.fleet.plugins.module_utils.lab import _state
     from ansible_collections.myjupyter.fleet.plugins.module_utils.roster import _capacity, _roster_info
 
     return _roster_info.Question(
@@ -148,7 +148,7 @@ def parse(params):
         names=frozenset(params["names"]),
         work_root=params["work_root"],
         archive_dir=params["archive_dir"],
-        state_dir=params["state_dir"] or _host.default_state_dir(),
+        state_dir=params["state_dir"] or _state.default_state_dir(),
         capacity=params["capacity"],
         reserve=params["reserve"],
         defaults=_capacity.defaults_of(params["defaults"], params["memory_default"]),

@@ -21,6 +21,7 @@ PLAY = [{"hosts": "all", "become": True, "gather_facts": False, "module_defaults
     {"role": "myjupyter.fleet.docker_engine"},
     {"role": "myjupyter.fleet.jupyter_base", "jupyter_base_archive": "/shared/base.tar"},
 ]}]  # fmt: skip
+pytestmark = pytest.mark.hosts
 
 
 class School:

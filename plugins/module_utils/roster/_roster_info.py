@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .._engine import Engine
-from ..lab import _containers, _host, _jupyter
+from ..lab import _containers, _jupyter, _state
 from ..lab._container import Found
 from ..lab._labs import url_of
 from ..lab._plan import by_name
@@ -68,7 +68,7 @@ def without_engine(question: Question) -> dict[str, Any]:
 
 
 def _about(found: Found, question: Question) -> dict[str, Any]:
-    lab, token = found.lab, _host.StateDir(question.state_dir).token(found.lab.name)
+    lab, token = found.lab, _state.StateDir(question.state_dir).token(found.lab.name)
     ours = lab.roster == question.roster
     goes = ours and lab.name not in question.names and found.status == "running"
     return {
