@@ -57,10 +57,10 @@ def plan(
     with all reasons, when somebody cannot have what is asked for.
     """
     everyone = list(people)
-    _refuse([*_wrong_groups(everyone, fleet), *_names_taken(everyone, fleet, roster)])
+    here = {one["lab"]: one for one in everyone if not (one["until"] and one["until"] < today)}
+    _refuse([*_wrong_groups(here.values(), fleet), *_names_taken(here.values(), fleet, roster)])
     memory = _newest([remembered, *(answer.get("placement") or {} for answer in fleet.said.values())])
     before = {lab: one for lab, one in memory.get("people", {}).items() if one["host"] not in fleet.forget}
-    here = {one["lab"]: one for one in everyone if not (one["until"] and one["until"] < today)}
     draft = _Plan(roster, fleet, here)
 
     containers, work = _containers(fleet, roster), _work(fleet)
@@ -72,7 +72,7 @@ def plan(
     if not many_may_leave:
         _refuse(_too_many(set(containers) - set(here) - ended, containers))
     _refuse(_settled(draft))
-    _tell(draft)
+    _tell(draft, containers)
     return _result(draft, memory, before)
 
 
@@ -210,7 +210,8 @@ def _room(host: str, answer: Mapping[str, Any], draft: _Plan) -> Room:
     has = answer["capacity"]
     room = Room(host, has["memory"], has["cpus"], has["gpus"], 0, has["memory"], has["gpus"])
     for lab in answer["labs"]:
-        if lab["roster"] != draft.roster or (lab["name"] not in draft.people and lab["busy"]):
+        elsewhere = draft.where.get(lab["name"]) != host
+        if lab["roster"] != draft.roster or elsewhere or (lab["name"] not in draft.people and lab["busy"]):
             room.take(lab["memory"], _count(lab["gpus"], has["gpus"]))
     return room
 
@@ -239,8 +240,15 @@ def _count(gpus: Sequence[str], all_of_them: int) -> int:
     return int(gpus[0]) if len(gpus) == 1 and gpus[0].isdigit() else len(gpus)
 
 
-def _tell(draft: _Plan) -> None:
+def _tell(draft: _Plan, containers: Mapping[str, Sequence[str]]) -> None:
     fleet = draft.fleet
+    for lab, hosts in sorted(containers.items()):
+        for host in hosts:
+            if draft.where[lab] != host:
+                draft.notes.append(
+                    f"{host} has another lab {lab}, whose person is on {draft.where[lab]}: it is left as it is, until "
+                    "somebody looks into its work and removes it."
+                )
     for host in sorted({*fleet.everywhere, *draft.where.values()} - set(fleet.said) - set(fleet.forget)):
         kept = sorted(lab for lab, at in draft.where.items() if at == host and lab in draft.people)
         if kept:

@@ -155,6 +155,13 @@ class TestWhereSomebodyIs:
         assert told.startswith("a is no longer in the inventory, and has the work of ana: put it back")
         assert where(planned(["ana"], {"b": host()}, kept(ana="a"), forget=["a"])) == {"ana": "b"}
 
+    def test_a_host_that_was_given_up_and_came_back(self):
+        result = planned(["ana"], {"a": host(lab("ana", 8)), "b": host(lab("ana"))}, kept(ana="b"))
+        assert where(result) == {"ana": "b"} and result["hosts"]["a"]["labs"] == result["hosts"]["a"]["leave"] == []
+        assert result["notes"][0].startswith("a has another lab ana, whose person is on b: it is left as it is")
+        said = {"a": host(lab("ana", 8)), "b": host(lab("ana", 8))}
+        assert "fits nowhere; free: a 0 of 8g, b 0 of 8g." in refusal([person("ana", 8), "ben"], said, kept(ana="b"))
+
     def test_another_group_moves_nobody(self):
         said, groups = {"a": host(lab("ana")), "b": host()}, {"new": ["b"]}
         assert where(planned([person("ana", group="new")], said, groups=groups)) == {"ana": "a"}
@@ -238,6 +245,9 @@ class TestLeaving:
         people = [person("ana", until=TODAY), person("ben", until="2026-06-14")]
         here = planned(people, {"a": host(lab("ana"), lab("ben"))})["hosts"]["a"]
         assert [one["name"] for one in here["labs"]] == ["ana"] and here["archive"] == ["ben"]
+
+    def test_whose_last_day_has_passed_needs_no_group(self):
+        assert planned([person("ana", group="gone", until="2026-01-01")], {"a": host()})["people"] == []
 
     def test_it_is_remembered_where_the_work_of_those_is_who_left(self):
         said = {"a": host(lab("ana"), works=["ben"])}
