@@ -41,6 +41,8 @@ OPTIONS = {
     "reference": {"type": "str"},
     "username": {"type": "str"},
     "password": {"type": "str", "no_log": True},
+    "registry": {"type": "str"},
+    "ca": {"type": "str"},
     "keep": {"type": "int", "default": 3},
 }
 
@@ -127,7 +129,7 @@ class Arrival:
 
     def _bring(self, expected: Expected, lacking: Sequence[str]) -> dict[str, Any]:
         if expected.reference:
-            reply = self._ask(_arrival.pulling(expected))
+            reply = self._ask(_arrival.pulling(expected), texts=expected.trust)
         elif expected.parcel is None:
             wanted = "is what myjupyter.fleet.image_export returned; without it only a check runs."
             raise InvalidInput("parcel", None, wanted)
@@ -156,8 +158,7 @@ class Arrival:
             files = {digest: (sizes[digest], places[digest]) for digest in paths}
             parts = _layers.archive(parcel, expected.tags, config, files)
         whole = {place[0]: digest for digest, place in places.items() if isinstance(place, list)}
-        request = ["POST", _arrival.load(), {"Content-Type": "application/x-tar"}, parts]
-        return self._ask([request], bulk, files=whole, folder=folder)
+        return self._ask(_arrival.loading(expected, parts), bulk, whole, folder)
 
     def _put(self, paths: Mapping[str, Path]) -> str:
         """Put the files that are not on the host there; the folder in which they are."""
@@ -181,12 +182,15 @@ class Arrival:
             self._ask(_arrival.removing(names))
         return [f"remove {name}" for name in names]
 
-    def _ask(self, requests: Sequence[Any] = (), bulk: bytes = b"", files: Any = None, folder: str = "") -> Any:
+    def _ask(
+        self, requests: Sequence[Any] = (), bulk: bytes = b"", files: Any = None, folder: str = "", texts: Any = None
+    ) -> Any:
         order = {
             "engine": self._engine,
             "timeout": PATIENCE if requests else self._timeout,
             "labels": _arrival.LABELS,
             "requests": requests,
+            "texts": texts or {},
             "files": files or {},
             "folder": folder,
         }

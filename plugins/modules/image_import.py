@@ -47,6 +47,14 @@ options:
   password:
     description: Password of that user.
     type: str
+  registry:
+    description: The registry of O(reference), for which O(ca) is.
+    type: str
+  ca:
+    description:
+      - Certificate (PEM text) of the registry's CA, for C(/etc/docker/certs.d), where the engine looks for it. It is
+        put there when something is pulled.
+    type: str
   keep:
     description: How many older images of that name stay, beside those that a container needs.
     type: int

@@ -8,9 +8,8 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from .._errors import BuildError, EngineError, FleetError, InvalidInput
 from . import _kept, _layers, _recipe
@@ -25,7 +24,7 @@ LABELS = [f"{LABEL}{name}" for name in ("name", "tag", "recipe")]
 @dataclass(frozen=True)
 class Expected:
     """What a host is to have. ``image`` is what the module image told of it; ``parcel`` is None before it is packed,
-    ``reference`` the name in a registry to pull it from, if it comes from one."""
+    ``reference`` the name in a registry to pull it from, if it comes from one. ``trust``: the file with its CA."""
 
     name: str
     image: Mapping[str, Any]
@@ -34,6 +33,7 @@ class Expected:
     reference: str = ""
     username: str = ""
     password: str = ""
+    trust: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def layers(self) -> list[str]:
@@ -67,7 +67,15 @@ def parse(params: Mapping[str, Any]) -> Expected:
     parcel = _layers.parcel(params["parcel"]) if params["parcel"] else None
     said = {key: params[key] or "" for key in ("username", "password")}
     name = _recipe.full_name(params["name"])
-    return Expected(name, params["image"], parcel, params["keep"], reference, **said)
+    trust = trusting(params["registry"] or "", params["ca"] or "")
+    return Expected(name, params["image"], parcel, params["keep"], reference, **said, trust=trust)
+
+
+def trusting(registry: str, ca: str) -> dict[str, str]:
+    """The file, by its path, that has an engine trust a registry's CA. Raises InvalidInput."""
+    if ca and "-----BEGIN CERTIFICATE-----" not in ca:
+        raise InvalidInput("ca", ca[:40], "is no PEM certificate: give its text.")
+    return {f"/etc/docker/certs.d/{registry.partition('/')[0]}/ca.crt": f"{ca.strip()}\n"} if ca else {}
 
 
 def here(reply: Mapping[str, Any]) -> Here:
@@ -98,7 +106,7 @@ def same(found: Here, expected: Expected) -> Image | None:
         return None
     recipe, wanted = image.said("recipe", ""), expected.image
     alike = list(found.layers[image.id]) == expected.layers and recipe == (wanted.get("recipe") or "")
-    return image if image.id == wanted.get("id") or (alike and recipe) else None
+    return image if image.id == wanted.get("id") or (alike and (recipe or found.containerd)) else None
 
 
 def lacking(found: Here, expected: Expected) -> list[str]:
@@ -125,9 +133,11 @@ def stale(found: Here, expected: Expected, after: str) -> list[str]:
     return _kept.stale(expected.name, expected.keep, images, after, found.used)
 
 
-def load() -> str:
+def loading(expected: Expected, parts: Sequence[_layers.Part]) -> list[list[Any]]:
+    """Requests that load an image from an archive, and give it all its names."""
     # Quietly: an engine that tells how far it is while it is sent to waits until it is listened to.
-    return "/images/load?quiet=1"
+    request = ["POST", "/images/load?quiet=1", {"Content-Type": "application/x-tar"}, list(parts)]
+    return [request, *_naming(expected.name, expected.tags[1:])]
 
 
 def pulling(expected: Expected) -> list[list[Any]]:
@@ -136,18 +146,21 @@ def pulling(expected: Expected) -> list[list[Any]]:
     login = {"username": expected.username, "password": expected.password}
     coded = base64.urlsafe_b64encode(json.dumps(login).encode()).decode()
     headers = {"X-Registry-Auth": coded} if expected.username else {}
-    requests: list[list[Any]] = [
-        ["POST", f"/images/create?{urlencode({'fromImage': repository, 'tag': tag})}", headers, None]
-    ]
-    for name in expected.tags:
-        own, _colon, own_tag = name.rpartition(":")
-        query = urlencode({"repo": own, "tag": own_tag})
-        requests.append(["POST", f"/images/{quote(expected.reference)}/tag?{query}", {}, None])
-    return [*requests, *removing([expected.reference])]
+    request = ["POST", f"/images/create?fromImage={repository}&tag={tag}", headers, None]
+    return [request, *_naming(expected.reference, expected.tags), *removing([expected.reference])]
+
+
+def _naming(image: str, tags: Sequence[str]) -> list[list[Any]]:
+    # No letter that a name may have means anything in an address.
+    requests: list[list[Any]] = []
+    for name in tags:
+        repository, _colon, tag = name.rpartition(":")
+        requests.append(["POST", f"/images/{image}/tag?repo={repository}&tag={tag}", {}, None])
+    return requests
 
 
 def removing(tags: Sequence[str]) -> list[list[Any]]:
-    return [["DELETE", f"/images/{quote(tag)}", {}, None] for tag in tags]
+    return [["DELETE", f"/images/{tag}", {}, None] for tag in tags]
 
 
 def refused(expected: Expected, why: str) -> FleetError:

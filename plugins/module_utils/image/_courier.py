@@ -105,6 +105,10 @@ def main(order):
     reply = {"engine": engine.url, "said": []}
     reply["broken"] = [path for path, digest in order["files"].items() if broken(path, digest)]
     try:
+        for path, text in order["texts"].items():
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
         for method, path, headers, parts in order["requests"] if not reply["broken"] else ():
             status, lines = engine.ask(method, path, headers, None if parts is None else pieces(parts))
             errors = [line.get("error") or line.get("message") for line in lines if isinstance(line, dict)]

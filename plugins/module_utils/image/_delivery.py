@@ -1,19 +1,20 @@
 # Copyright (c) 2026, The myjupyter.fleet maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Give an image out of an engine, layer by layer, for others that lack some of them."""
+"""Give an image out of an engine for others that lack some of its layers: layer by layer, or else as a whole."""
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from dataclasses import dataclass
 from typing import Any
 
 from .._engine import Engine, translated
-from .._errors import BuildError, InvalidInput
+from .._errors import BuildError, FleetError, InvalidInput
 from . import _images
-from ._receiver import Receiver, listening
+from ._receiver import Receiver, digest_of, listening
 
 REPOSITORY = "myjupyter-delivery"
 TAG = "parcel"
@@ -23,7 +24,7 @@ TAG = "parcel"
 class Asked:
     """What is to be given out: an image, its layers that somebody lacks, and where files and notes go.
 
-    ``there`` are digests of files that need not be made again.
+    ``there`` are digests of files that need not be made again. ``whole``: do not try to take it apart.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Asked:
     there: frozenset[str]
     folder: str
     notes: str
+    whole: bool = False
 
 
 def give(engine: Engine, asked: Asked, check: bool) -> dict[str, Any]:
@@ -38,14 +40,22 @@ def give(engine: Engine, asked: Asked, check: bool) -> dict[str, Any]:
     found = _images.find(engine, asked.name)
     if not found:
         raise InvalidInput("name", asked.name, "is no image of this host: build it first.")
-    layers = list(found["RootFS"]["Layers"])
-    strange = sorted(asked.layers - set(layers))
+    strange = sorted(asked.layers - set(found["RootFS"]["Layers"]))
     if strange:
         raise InvalidInput("layers", strange[0], f"is no layer of {asked.name}.")
     if check or not asked.layers:
         return {"changed": bool(asked.layers), "parcel": {}, "files": {}}
     os.makedirs(asked.folder, exist_ok=True)
-    known = _read_notes(asked.notes)
+    if asked.whole:
+        return _whole(engine, asked, found)
+    try:
+        return _apart(engine, asked, found)
+    except FleetError as error:
+        return {**_whole(engine, asked, found), "warnings": [f"{error} So the whole image is brought."]}
+
+
+def _apart(engine: Engine, asked: Asked, found: dict[str, Any]) -> dict[str, Any]:
+    known, layers = _read_notes(asked.notes), list(found["RootFS"]["Layers"])
     unwanted = asked.there | {digest for layer, digest in known.items() if layer not in asked.layers}
     receiver = Receiver(asked.folder, lambda digest: digest not in unwanted)
     _push(engine, found["Id"], receiver)
@@ -55,6 +65,22 @@ def give(engine: Engine, asked: Asked, check: bool) -> dict[str, Any]:
     wanted = {config, *(blobs[layer] for layer in asked.layers)}
     files = _clear_but(asked.folder, {digest: receiver.path(digest) for digest in wanted - asked.there})
     return {"changed": True, "parcel": {"config": config, "layers": layers, "blobs": blobs}, "files": files}
+
+
+def _whole(engine: Engine, asked: Asked, found: dict[str, Any]) -> dict[str, Any]:
+    """One archive, as `docker save` writes it, compressed."""
+    known = _read_notes(asked.notes)
+    made = known.get(found["Id"], "")
+    if made in asked.there:
+        return {"changed": True, "parcel": {"archive": made}, "files": {}}
+    path = os.path.join(asked.folder, "archive")
+    with translated(f"give {asked.name} out"), gzip.open(path, "wb", compresslevel=1) as file:
+        file.writelines(engine.api.get_image(asked.name))
+    digest = digest_of(path)
+    named = os.path.join(asked.folder, digest.replace(":", "-"))
+    os.replace(path, named)
+    _write_notes(asked.notes, {**known, found["Id"]: digest})
+    return {"changed": True, "parcel": {"archive": digest}, "files": _clear_but(asked.folder, {digest: named})}
 
 
 def _clear_but(folder: str, files: dict[str, str]) -> dict[str, str]:
@@ -77,15 +103,13 @@ def _push(engine: Engine, image: str, receiver: Receiver) -> None:
             finally:
                 engine.api.remove_image(f"{reference}:{TAG}")
     except OSError as error:
-        raise BuildError(
-            f"Nobody can listen for the engine's layers: {error}. Does another run deliver here?"
-        ) from error
+        raise BuildError(f"Nobody can listen for the engine's layers: {error}.") from error
     failed = [line["error"] for line in said if "error" in line]
-    if failed or not receiver.manifest:
-        why = "; ".join(failed) or "it pushed nothing"
+    if failed or not receiver.manifest.get("layers"):
+        why = "; ".join(failed) or "it pushed no layers"
         raise BuildError(
-            f"The engine at {engine.address.url} could not give the image out: {why}. It has to run on the builder "
-            "itself, as root: or choose jupyter_image_delivery: build."
+            f"The engine at {engine.address.url} cannot give layers out by themselves, as one does that runs on the "
+            f"builder itself and as root: {why.rstrip('.')}."
         )
 
 

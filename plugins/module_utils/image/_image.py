@@ -37,7 +37,9 @@ def act(engine: Engine, wanted: Wanted, check: bool) -> dict[str, Any]:
     try:
         result = _result(wanted, STATES[wanted.state](engine, wanted, check, log.show))
         if result["image"].get("id"):
-            result["image"]["layers"] = _images.find(engine, result["image"]["id"])["RootFS"].get("Layers") or []
+            found = _images.find(engine, result["image"]["id"])
+            result["image"]["layers"] = found["RootFS"].get("Layers") or []
+            result["image"]["platform"] = f"{found['Os']}/{found['Architecture']}"
     except FleetError as error:
         error.details.update({"log": log.path} if log.written else {})
         raise

@@ -46,7 +46,7 @@ def listening(receiver: Receiver) -> Iterator[str]:
     handler = type("BoundHandler", (Handler,), {"receiver": receiver})
     with ThreadingHTTPServer(ADDRESS, handler) as server:
         server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         try:
             yield f"{ADDRESS[0]}:{ADDRESS[1]}"
