@@ -36,11 +36,8 @@ SHELL = {
     "_machine": "a host's packages, users and files",
     "_make": "all that an image stands on",
     "_module": "Ansible",
-<<<<<<< HEAD
     "_options": "a host's tokens",
-=======
     "_push": "an engine, about registries",
->>>>>>> 7892507 (Deliver by a registry, and set one up with TLS and a password where there is none)
     "_receiver": "an engine that pushes",
     "_rescue": "a container's files and the host's",
     "_rootfs": "mmdebstrap",

@@ -9,7 +9,7 @@ import tarfile
 import pytest
 
 from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import BuildError, EngineError, InvalidInput
-from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _arrival, _layers
+from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _arrival, _layers, _push
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_the_archive_names_all_layers_and_holds_what_is_given():
 
 
 def expected(**options):
-    wanted = {"name": "lab", "image": IMAGE, "parcel": {}, "keep": 3, "reference": None}
+    wanted = {"name": "lab", "image": IMAGE, "parcel": {}, "keep": 3, "reference": None, "registry": None, "ca": None}
     return _arrival.parse({**wanted, "username": None, "password": None, **options})
 
 
@@ -88,7 +88,9 @@ def test_other_layers_are_an_error_that_names_the_host():
 
 
 def test_a_pull_names_the_image_as_here_and_forgets_the_registry_and_the_password():
-    wanted = expected(reference="r.example:5000/lab:0f", username="ana", password="secret")
+    trusted = {"registry": "r.example:5000/team", "ca": "-----BEGIN CERTIFICATE-----\n"}
+    wanted = expected(reference="r.example:5000/lab:0f", username="ana", password="secret", **trusted)
+    assert list(wanted.trust) == ["/etc/docker/certs.d/r.example:5000/ca.crt"]
     create, first, second, last = _arrival.pulling(wanted)
     assert create[1] == "/images/create?fromImage=r.example:5000/lab&tag=0f" and "secret" not in str(create)
     assert first[1] == "/images/r.example:5000/lab:0f/tag?repo=lab&tag=latest"
@@ -115,7 +117,10 @@ def test_what_a_host_without_an_engine_says():
         _arrival.here(reply)
 
 
-@pytest.mark.parametrize("option, value", [("keep", -1), ("reference", "Not a name"), ("parcel", {"config": "c"})])
+@pytest.mark.parametrize(
+    "option, value",
+    [("keep", -1), ("reference", "Not a name"), ("parcel", {"config": "c"}), ("ca", "/etc/ca.crt")],
+)
 def test_what_cannot_be_meant_is_refused(option, value):
     with pytest.raises(InvalidInput, match=f"^{option}: "):
         expected(**{option: value})
@@ -127,3 +132,25 @@ def test_a_parcel_that_is_none_is_refused():
     assert _layers.parcel({"archive": "sha256:w"}).needed(["sha256:l"]) == ["sha256:w"]
     with pytest.raises(InvalidInput, match="parcel: .* is not what myjupyter.fleet.image_export returned"):
         _layers.parcel({"config": "sha256:c"})
+
+
+@pytest.mark.parametrize(
+    "name, registry, repository",
+    [
+        ("lab", "r.example:5000", "r.example:5000/lab"),
+        ("team/lab:2", "r.example/labs/", "r.example/labs/team/lab"),
+        ("quay.io/jupyter/scipy-notebook", "r.example", "r.example/jupyter/scipy-notebook"),
+    ],
+)
+def test_where_a_registry_keeps_an_image(name, registry, repository):
+    said = {"name": name, "registry": registry, "username": None, "password": None, "ca": None}
+    assert _push.parse(said).repository == repository
+
+
+@pytest.mark.parametrize(
+    "option, value", [("registry", "No registry"), ("registry", "lab"), ("username", "ana"), ("name", "No")]
+)
+def test_a_push_that_cannot_be_meant_is_refused(option, value):
+    said = {"name": "lab", "registry": "r.example", "username": None, "password": None, "ca": None, option: value}
+    with pytest.raises(InvalidInput, match=f"^{option}: "):
+        _push.parse(said)
