@@ -20,6 +20,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+
 from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import FleetError, InvalidInput
 from ansible_collections.myjupyter.fleet.plugins.module_utils._module import ENGINE_OPTIONS
 from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _arrival, _courier, _layers

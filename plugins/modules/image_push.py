@@ -51,7 +51,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 reference:
-  description: The name by which a registry has this image and never another. Empty in a check before the image is built.
+  description: The name by which the registry has this image, never another. Empty in a check before it is built.
   returned: always
   type: str
   sample: registry.example.edu:5000/myjupyter:84079c2ddb12

@@ -65,7 +65,9 @@ def test_only_what_is_not_good_any_more_is_made_anew(found, make):
     assert plan.make == make and plan.start and not plan.files
 
 
-@pytest.mark.parametrize("found, step", [({"runs": False}, "start"), ({"stale": True}, "start"), ({"enabled": False}, "have")])
+@pytest.mark.parametrize(
+    "found, step", [({"runs": False}, "start"), ({"stale": True}, "start"), ({"enabled": False}, "have")]
+)
 def test_a_service_that_is_down_or_older_than_its_files(found, step):
     (only,) = _registry.plan(wanted(), replace(complete(wanted()), **found)).steps
     assert only.startswith(step)

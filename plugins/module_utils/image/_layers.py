@@ -59,8 +59,9 @@ def archive(found: Parcel, tags: Sequence[str], config: str, files: Mapping[str,
     ``config`` is the text of the image's configuration, ``files`` the size and the place of each layer's file.
     """
     names = [_layer_file(found, layer) for layer in found.layers]
-    entry = {"Config": f"{_hex(found.config)}.json", "RepoTags": list(tags), "Layers": names}
-    parts = [*_member("manifest.json", json.dumps([entry])), *_member(entry["Config"], config)]
+    config_name = f"{_hex(found.config)}.json"
+    entry = {"Config": config_name, "RepoTags": list(tags), "Layers": names}
+    parts = [*_member("manifest.json", json.dumps([entry])), *_member(config_name, config)]
     for digest, (size, part) in files.items():
         parts += [_head(f"{_hex(digest)}/layer.tar", size), part, "\0" * (-size % tarfile.BLOCKSIZE)]
     return [*parts, "\0" * (2 * tarfile.BLOCKSIZE)]

@@ -90,9 +90,7 @@ def _push(engine: Engine, wanted: Shipment, image: str, tag: str) -> None:
     with translated(f"push {reference}"):
         engine.api.tag(image, wanted.repository, tag)
         try:
-            lines = engine.api.push(
-                wanted.repository, tag, stream=True, decode=True, auth_config=_login(wanted)
-            )
+            lines = engine.api.push(wanted.repository, tag, stream=True, decode=True, auth_config=_login(wanted))
             failed = [line["error"] for line in lines if "error" in line]
         finally:
             engine.api.remove_image(reference)

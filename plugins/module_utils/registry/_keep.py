@@ -49,7 +49,8 @@ def observe(wanted: Wanted) -> Found:
         signed=_run(["openssl", "verify", "-CAfile", CA, CERTIFICATE])[0] == 0,
         login=_fits(texts.get(HTPASSWD, ""), wanted.username, password),
         runs=runs,
-        stale=runs and _started(service) < max((os.path.getmtime(path) for path in texts if path != PASSWORD), default=0),
+        stale=runs
+        and _started(service) < max((os.path.getmtime(path) for path in texts.keys() - {PASSWORD}), default=0),
         enabled=service.get("UnitFileState") == "enabled",
         theirs=_theirs(packages, texts),
     )
@@ -89,8 +90,8 @@ def read(path: str) -> str | None:
 
 
 def _given(wanted: Wanted) -> dict[str, str]:
-    texts = {option: read(getattr(wanted, option)) for option in ("certificate", "key", "ca") if getattr(wanted, option)}
-    return {option: text for option, text in texts.items() if text and "-----BEGIN " in text}
+    texts = {option: read(getattr(wanted, option)) or "" for option in ("certificate", "key", "ca")}
+    return {option: text for option, text in texts.items() if "-----BEGIN " in text}
 
 
 def _theirs(packages: frozenset[str], texts: dict[str, str]) -> str:
@@ -151,8 +152,9 @@ def _make_certificate(wanted: Wanted) -> None:
         request = f"{key}.csr"
         try:
             _must(["openssl", "req", "-new", *_new_key(key), "-subj", "/CN=registry", "-out", request])
-            _must(["openssl", "x509", "-req", "-in", request, "-CA", CA, "-CAkey", CA_KEY, "-set_serial",
-                   f"0x{secrets.token_hex(16)}", "-days", str(DAYS), "-extfile", extensions, "-out", certificate])  # fmt: skip
+            serial = f"0x{secrets.token_hex(16)}"
+            _must(["openssl", "x509", "-req", "-in", request, "-CA", CA, "-CAkey", CA_KEY, "-set_serial", serial,
+                   "-days", str(DAYS), "-extfile", extensions, "-out", certificate])  # fmt: skip
         finally:
             for path in (request, extensions):
                 with contextlib.suppress(FileNotFoundError):
@@ -201,8 +203,8 @@ def _hashed(password: str, salt: str = "") -> str:
 
 
 def _fits(htpasswd: str, username: str, password: str) -> bool:
-    lines = [line.split(":", 1) for line in htpasswd.splitlines() if ":" in line]
-    return bool(password) and len(lines) == 1 and lines[0][0] == username and _hashed(password, lines[0][1]) == lines[0][1]
+    name, _colon, digest = htpasswd.strip().partition(":")
+    return bool(password and digest) and name == username and _hashed(password, digest) == digest
 
 
 def _wait(wanted: Wanted) -> None:

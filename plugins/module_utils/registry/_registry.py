@@ -117,8 +117,9 @@ def parse(params: Mapping[str, Any]) -> Wanted:
         raise InvalidInput("certificate", params["certificate"], "and key belong together: give both or none.")
     return Wanted(
         names=tuple(dict.fromkeys(params["names"])),
-        **{key: params[key] for key in ("address", "port", "data", "username", "renew_days")},
-        **{key: params[key] or "" for key in ("password", "certificate", "key", "ca")},
+        port=params["port"],
+        renew_days=params["renew_days"],
+        **{key: params[key] or "" for key in ("address", "data", "username", "password", "certificate", "key", "ca")},
     )
 
 
@@ -158,10 +159,10 @@ def _refuse(wanted: Wanted, found: Found) -> None:
             f"This host has a docker-registry of somebody's ({found.theirs}), which is left alone: use it by "
             "jupyter_image_registry, or choose another host."
         )
-    missing = [option for option in ("certificate", "key", "ca") if getattr(wanted, option) and option not in found.given]
-    if missing:
-        value = getattr(wanted, missing[0])
-        raise InvalidInput(missing[0], value, "is no file on the host that holds a certificate or key in PEM.")
+    for option in ("certificate", "key", "ca"):
+        path = getattr(wanted, option)
+        if path and option not in found.given:
+            raise InvalidInput(option, path, "is no file on the host that holds a certificate or key in PEM.")
 
 
 def config(wanted: Wanted) -> str:
