@@ -27,7 +27,7 @@ class ActionModule(ActionBase):
         result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
         if result.get("parcel") and not result.get("failed"):
             self._fetch(result["files"], dest)
-            _clear_but(dest, {result["parcel"]["config"], *result["parcel"]["blobs"].values()})
+            _clear_but(dest, _digests(result["parcel"]))
         return result
 
     def _fetch(self, files: dict[str, str], dest: str) -> None:
@@ -46,6 +46,11 @@ class ActionModule(ActionBase):
 def _whole(dest: str) -> list[str]:
     """The files that are there; one gets its name when it is whole."""
     return [name for name in os.listdir(dest) if not name.endswith(".part")] if os.path.isdir(dest) else []
+
+
+def _digests(parcel: dict[str, Any]) -> set[str]:
+    """The files that a parcel is made of."""
+    return {parcel["archive"]} if "archive" in parcel else {parcel["config"], *parcel["blobs"].values()}
 
 
 def _clear_but(dest: str, digests: set[str]) -> None:

@@ -1,52 +1,213 @@
 # Copyright (c) 2026, The myjupyter.fleet maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Action plugin of the module image_import: brings the layers that the host lacks from the controller to it."""
+"""Action plugin image_import: has a host's engine load or pull the image that another host has.
+
+All is decided here, on the controller. On the host runs only the courier, which goes along with each question, and the
+layers with it if they are small.
+"""
 
 from __future__ import annotations
 
+import ast
+import json
 import os
 import shlex
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import FleetError, InvalidInput
+from ansible_collections.myjupyter.fleet.plugins.module_utils._module import ENGINE_OPTIONS
+from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _arrival, _courier, _layers
+from ansible_collections.myjupyter.fleet.plugins.module_utils.image._arrival import Expected
+
 # In the remote user's own home, where it stays when a run is interrupted, for the next one to go on from. Many hosts
 # may share a home, so each has its own.
 FOLDER = "~/.cache/myjupyter/layers"
+# Up to so many bytes go along with the order; what is larger is put on the host first, and resumed.
+SMALL = 8 << 20
+PATIENCE = 1800
+OPTIONS = {
+    **ENGINE_OPTIONS,
+    "name": {"type": "str", "required": True},
+    "image": {"type": "dict", "required": True},
+    "parcel": {"type": "dict", "default": {}},
+    "lacking": {"type": "list", "elements": "str"},
+    "src": {"type": "path"},
+    "reference": {"type": "str"},
+    "username": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+    "registry": {"type": "str"},
+    "ca": {"type": "str"},
+    "keep": {"type": "int", "default": 3},
+}
 
 
 class ActionModule(ActionBase):
+    _supports_check_mode = True
+
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
-        arguments = dict(self._task.args)
-        if not self._task.check_mode and arguments.get("parcel"):
-            arguments["folder"] = self._bring(arguments, (task_vars or {}).get("inventory_hostname", ""))
-        result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
-        if arguments.get("folder") and not result.get("failed"):
-            self._as_remote_user(f"rm -rf {shlex.quote(arguments['folder'])}")
-        return result
+        _valid, options = self.validate_argument_spec(OPTIONS, required_together=[("client_cert", "client_key")])
+        try:
+            variables = task_vars or {}
+            python = self._templar.template(variables.get("ansible_python_interpreter", ""))
+            arrival = Arrival(self, options, variables.get("inventory_hostname", ""), _python(python, variables))
+            done = arrival.run(self._task.check_mode)
+        except FleetError as error:
+            raise AnsibleActionFail(str(error)) from error
+        return {**result, **done}
 
-    def _bring(self, arguments: dict[str, Any], host: str) -> str:
-        """Put the files of the lacking layers on the host; the folder in which they are."""
-        parcel, src, lacking = arguments["parcel"], arguments.get("src"), arguments.get("lacking") or []
-        folder = f"{FOLDER}/{shlex.quote(host)}"
-        said = self._as_remote_user(f"mkdir -p -m 700 {folder} && cd {folder} && pwd && ls").splitlines()
-        folder, there = said[0].strip(), {name.strip() for name in said[1:]}
-        for digest in dict.fromkeys([parcel["config"], *(parcel["blobs"][layer] for layer in lacking)]):
-            name = digest.replace(":", "-")
-            path = os.path.join(os.path.expanduser(str(src)), name)
-            if not os.path.exists(path):
-                raise AnsibleActionFail(f"src: {path} is not there: run again, so that image_export fetches it.")
-            if name not in there:
-                self._connection.put_file(path, f"{folder}/{name}.part")
-                self._as_remote_user(f"mv {shlex.quote(f'{folder}/{name}.part')} {shlex.quote(f'{folder}/{name}')}")
-        return folder
+    def tell(self, order: Mapping[str, Any], bulk: bytes, python: str) -> dict[str, Any]:
+        """What the courier on the host replies to an order; ``bulk`` are the bytes that go along."""
+        program = zlib.compress(f"{_program()}\nmain(json.loads({json.dumps(order)!r}))".encode(), 9)
+        start = f"import sys,zlib;exec(zlib.decompress(sys.stdin.buffer.read({len(program)})))"
+        command = f"{python} -c {shlex.quote(start)}"
+        environment = self._compute_environment_string()
+        command = f"{environment} {command}".strip()
+        if self._is_pipelining_enabled("new"):
+            done = self._low_level_execute_command(command, in_data=program + bulk)
+        else:
+            path = f"{self._make_tmp_path()}order"
+            self._transfer_data(path, program + bulk)
+            done = self._low_level_execute_command(f"{command} < {shlex.quote(path)}")
+            self._remove_tmp_path(self._connection._shell.tmpdir)
+        try:
+            return json.loads(done["stdout"].strip().splitlines()[-1])
+        except (IndexError, ValueError):
+            said = (done["stderr"] or done["stdout"]).strip() or "nothing"
+            raise AnsibleActionFail(f"{python} on the host did not answer, but said: {said}") from None
 
-    def _as_remote_user(self, command: str) -> str:
+    def put(self, path: str, place: str) -> None:
+        """Put a file on the host; it has its name there when it is whole."""
+        self._connection.put_file(path, f"{place}.part")
+        self.as_remote_user(f"mv {shlex.quote(f'{place}.part')} {shlex.quote(place)}")
+
+    def as_remote_user(self, command: str) -> str:
         """What a command prints that runs as the user who logs in: it is he who puts files on the host."""
         done = self._low_level_execute_command(command, sudoable=False)
         if done["rc"]:
             raise AnsibleActionFail(f"{command}: {done['stderr'] or done['stdout']}")
         return done["stdout"].strip()
+
+
+class Arrival:
+    """One image, coming to one host."""
+
+    def __init__(self, action: ActionModule, options: Mapping[str, Any], host: str, python: str) -> None:
+        self._action, self._host, self._python = action, host, python
+        self._expected = _arrival.parse(options)
+        self._src, self._lacking = os.path.expanduser(options["src"] or "."), options["lacking"]
+        self._engine = {key: options[key] for key in ENGINE_OPTIONS if options[key]}
+        self._engine["validate_certs"] = options["validate_certs"]
+        self._timeout = options["engine_timeout"]
+
+    def run(self, check: bool) -> dict[str, Any]:
+        expected = self._expected
+        steps = [f"bring {expected.name}"]
+        lacking = self._lacking
+        if check or lacking is None:
+            reply = self._ask()
+            if check and _arrival.absent(reply):
+                warning = f"No Docker Engine listens at {reply['engine']}. This check assumes one with nothing in it."
+                return {"changed": True, "steps": steps, "lacking": expected.layers, "warnings": [warning]}
+            found = _arrival.here(reply)
+            image = _arrival.same(found, expected)
+            if image:
+                gone = self._prune(found, image.id, check)
+                return {"changed": bool(gone), "steps": gone, "lacking": []}
+            lacking = _arrival.lacking(found, expected)
+        if check:
+            return {"changed": True, "steps": steps, "lacking": lacking}
+        found = _arrival.here(self._bring(expected, lacking))
+        image = _arrival.verify(found, expected, self._host)
+        return {"changed": True, "steps": steps + self._prune(found, image.id, check), "lacking": []}
+
+    def _bring(self, expected: Expected, lacking: Sequence[str]) -> dict[str, Any]:
+        if expected.reference:
+            reply = self._ask(_arrival.pulling(expected), texts=expected.trust)
+        elif expected.parcel is None:
+            wanted = "is what myjupyter.fleet.image_export returned; without it only a check runs."
+            raise InvalidInput("parcel", None, wanted)
+        else:
+            reply = self._load(expected, expected.parcel, lacking)
+        if reply["broken"]:
+            raise AnsibleActionFail(f"{reply['broken'][0]} is not whole: run again, and it is brought once more.")
+        errors = [why for _status, why in reply["said"] if why]
+        if errors:
+            raise _arrival.refused(expected, errors[0])
+        return reply
+
+    def _load(self, expected: Expected, parcel: _layers.Parcel, lacking: Sequence[str]) -> dict[str, Any]:
+        paths = {digest: self._path(digest) for digest in parcel.needed(lacking)}
+        sizes = {digest: path.stat().st_size for digest, path in paths.items()}
+        if sum(sizes.values()) <= SMALL:
+            folder, bulk = "", b"".join(path.read_bytes() for path in paths.values())
+            places: dict[str, _layers.Part] = dict(sizes)
+        else:
+            folder, bulk = self._put(paths), b""
+            places = {digest: [f"{folder}/{path.name}"] for digest, path in paths.items()}
+        if parcel.archive:
+            parts = [places[parcel.archive]]
+        else:
+            config = self._path(parcel.config).read_bytes().decode("latin-1")
+            files = {digest: (sizes[digest], places[digest]) for digest in paths}
+            parts = _layers.archive(parcel, expected.tags, config, files)
+        whole = {place[0]: digest for digest, place in places.items() if isinstance(place, list)}
+        return self._ask(_arrival.loading(expected, parts), bulk, whole, folder)
+
+    def _put(self, paths: Mapping[str, Path]) -> str:
+        """Put the files that are not on the host there; the folder in which they are."""
+        folder = f"{FOLDER}/{shlex.quote(self._host)}"
+        said = self._action.as_remote_user(f"mkdir -p -m 700 {folder} && cd {folder} && pwd && ls").splitlines()
+        folder, there = said[0].strip(), {name.strip() for name in said[1:]}
+        for path in paths.values():
+            if path.name not in there:
+                self._action.put(str(path), f"{folder}/{path.name}")
+        return folder
+
+    def _path(self, digest: str) -> Path:
+        path = Path(self._src, digest.replace(":", "-"))
+        if not path.exists():
+            raise AnsibleActionFail(f"src: {path} is not there: run again, so that image_export fetches it.")
+        return path
+
+    def _prune(self, found: _arrival.Here, after: str, check: bool) -> list[str]:
+        names = _arrival.stale(found, self._expected, after)
+        if names and not check:
+            self._ask(_arrival.removing(names))
+        return [f"remove {name}" for name in names]
+
+    def _ask(
+        self, requests: Sequence[Any] = (), bulk: bytes = b"", files: Any = None, folder: str = "", texts: Any = None
+    ) -> Any:
+        order = {
+            "engine": self._engine,
+            "timeout": PATIENCE if requests else self._timeout,
+            "labels": _arrival.LABELS,
+            "requests": requests,
+            "texts": texts or {},
+            "files": files or {},
+            "folder": folder,
+        }
+        return self._action.tell(order, bulk, self._python)
+
+
+def _program() -> str:
+    """The courier without what only its readers need."""
+    tree = ast.parse(Path(_courier.__file__).read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
+            node.body = node.body[1:]
+    return ast.unparse(tree)
+
+
+def _python(named: str, variables: Mapping[str, Any]) -> str:
+    """The host's Python: the one that was named, or that Ansible found, else the usual one."""
+    found = (variables.get("ansible_facts") or {}).get("discovered_interpreter_python") or ""
+    return next((path for path in (named, found) if path.startswith("/")), "/usr/bin/python3")

@@ -13,8 +13,9 @@ author: The myjupyter.fleet maintainers (@myjupyter)
 description:
   - Takes those layers of an image that other hosts lack out of this host's engine, each read and compressed once,
     and brings them to the controller, from where M(myjupyter.fleet.image_import) brings them to the hosts.
-  - The engine pushes them to a registry that this module is while it runs, on an address of the loopback.
-    So the engine has to run on this host, and not as a user's own.
+  - The engine pushes them to a registry that this module is while it runs, on an address of the loopback. Where the
+    engine cannot, because it is a user's own or does not run on this host, the whole image is given out instead,
+    with a warning.
 extends_documentation_fragment:
   - myjupyter.fleet.engine
   - myjupyter.fleet.attributes
@@ -37,6 +38,10 @@ options:
     type: list
     elements: str
     default: []
+  whole:
+    description: Give the whole image out in one file, as C(docker save) does, and do not try to take it apart.
+    type: bool
+    default: false
   folder:
     description: Directory on the host for the layers on their way. It is chosen, and removed afterwards.
     type: path
@@ -73,6 +78,7 @@ OPTIONS = {
     "layers": {"type": "list", "elements": "str", "default": []},
     "dest": {"type": "path", "required": True},
     "there": {"type": "list", "elements": "str", "default": []},
+    "whole": {"type": "bool", "default": False},
     "folder": {"type": "path"},
 }
 NOTES = "/var/lib/myjupyter/layers.json"
@@ -82,7 +88,7 @@ def parse(params):
     """What is to be given out."""
     name = _recipe.full_name(params["name"])
     layers, there = frozenset(params["layers"]), frozenset(params["there"])
-    return _delivery.Asked(name, layers, there, params["folder"] or "", NOTES)
+    return _delivery.Asked(name, layers, there, params["folder"] or "", NOTES, params["whole"])
 
 
 def main() -> None:

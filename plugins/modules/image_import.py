@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The myjupyter.fleet maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ansible module: have an image that another host's engine gave out."""
+"""Documentation of image_import. The action plugin of that name does the work, on the controller."""
 
 from __future__ import annotations
 
@@ -32,16 +32,29 @@ options:
     type: dict
     default: {}
   lacking:
-    description: RV(lacking), as a run of this module in check mode told. Their files are brought to the host.
+    description: RV(lacking), as a run of this module in check mode told. Without it, the engine is asked once more.
     type: list
     elements: str
-    default: []
   src:
     description: Directory on the controller that M(myjupyter.fleet.image_export) filled. Needed unless in check mode.
     type: path
-  folder:
-    description: Directory on the host for the layers on their way. It is chosen, and removed when they are loaded.
-    type: path
+  reference:
+    description: Name in a registry to pull the image from, in place of O(parcel).
+    type: str
+  username:
+    description: User of that registry. It is told to the engine for this one request, and kept nowhere.
+    type: str
+  password:
+    description: Password of that user.
+    type: str
+  registry:
+    description: The registry of O(reference), for which O(ca) is.
+    type: str
+  ca:
+    description:
+      - Certificate (PEM text) of the registry's CA, for C(/etc/docker/certs.d), where the engine looks for it. It is
+        put there when something is pulled.
+    type: str
   keep:
     description: How many older images of that name stay, beside those that a container needs.
     type: int
@@ -79,39 +92,3 @@ steps:
   type: list
   elements: str
 """
-
-from ansible_collections.myjupyter.fleet.plugins.module_utils import _module
-from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import InvalidInput
-from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _delivery, _layers, _recipe
-
-OPTIONS = {
-    "name": {"type": "str", "required": True},
-    "image": {"type": "dict", "required": True},
-    "parcel": {"type": "dict", "default": {}},
-    "lacking": {"type": "list", "elements": "str", "default": []},
-    "src": {"type": "path"},
-    "folder": {"type": "path"},
-    "keep": {"type": "int", "default": 3},
-}
-
-
-def parse(params):
-    """What is to be taken in."""
-    if params["keep"] < 0:
-        raise InvalidInput("keep", params["keep"], "is how many older images stay: 0 or more.")
-    parcel = _layers.parcel(params["parcel"]) if params["parcel"] else None
-    name = _recipe.full_name(params["name"])
-    return _delivery.Expected(name, params["image"], parcel, params["folder"] or "", params["keep"])
-
-
-def without_engine(wanted):
-    """What a check says of a host that has no engine yet."""
-    return {"changed": True, "steps": [f"bring {wanted.name}"], "lacking": wanted.image.get("layers") or []}
-
-
-def main() -> None:
-    _module.run(OPTIONS, parse, _delivery.take, without_engine=without_engine)
-
-
-if __name__ == "__main__":
-    main()

@@ -2,8 +2,10 @@
 
     python tests/bench/delivery.py [--package humanize]
 
-A builder and a host of each kind. Seconds of the whole role on one host with the image already built, bytes from the
-host's own counter beside the compressed size of the layers that changed; then the same with nothing to bring.
+A builder and a host of each kind. The image is built, and the host has the one before it. Timed from start to end, in
+turn, as often as --rounds says: `ansible-playbook` with the role on that host, which asks the builder for the image,
+takes out the layer, brings it and looks whether the layers are the same; and `ssh docker save | ssh docker load`. Then
+the role again with nothing to bring. Bytes are from the host's own counter, beside the compressed size of the layer.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -69,17 +72,18 @@ class Fleet:
 
 def brought(fleet: Fleet, host: str, image: dict[str, object]) -> tuple[float, int]:
     """Seconds of the role on one host, and bytes that the host received."""
-    before = fleet.received(host)
+    fleet.received(host)  # a connection costs bytes too: between two of them it is one's
+    before, after = fleet.received(host), fleet.received(host)
     seconds = fleet.play("jupyter_image", host, **image)
-    return seconds, fleet.received(host) - before
+    return seconds, fleet.received(host) - after - (after - before)
 
 
-def changed_bytes(cache: Path, before: set[str]) -> int:
-    """Compressed size of what came to the controller since."""
-    return sum(path.stat().st_size for path in cache.iterdir() if path.name not in before)
+def forget(fleet: Fleet, host: str) -> None:
+    """Take the newest image away; the one before it stays."""
+    fleet.ask(host, "sudo docker rmi -f $(sudo docker images -q myjupyter | head -1)")
 
 
-def measure(fleet: Fleet, package: str) -> None:
+def measure(fleet: Fleet, package: str, rounds: int) -> None:
     image: dict[str, object] = {"jupyter_image_delivery": "stream", "jupyter_image_builder": "builder"}
     first = {**image, "jupyter_image_requirements": PACKAGES}
     second = {**image, "jupyter_image_requirements": [*PACKAGES, package]}
@@ -88,23 +92,40 @@ def measure(fleet: Fleet, package: str) -> None:
     for host in targets:
         fleet.play("jupyter_image", host, **first)
     fleet.play("jupyter_image", "builder", **second)
-    before, changed = {path.name for path in cache.iterdir()}, 0
+    layers = 'sudo docker inspect -f "{{json .RootFS.Layers}}" myjupyter'
+    before = {path.name for path in cache.iterdir()}
     for host in targets:
-        seconds, received = brought(fleet, host, second)
-        changed = changed or changed_bytes(cache, before)
-        none, again = brought(fleet, host, second)
-        fleet.ask(host, "sudo docker rmi -f $(sudo docker images -q myjupyter | head -1)")
-        whole = fleet.whole(host)
-        layers = 'sudo docker inspect -f "{{json .RootFS.Layers}}" myjupyter'
-        same = fleet.ask(host, layers) == fleet.ask("builder", layers)
-        print(f"{host}: {package} brought in {seconds:.1f} s, save and load {whole:.1f} s: {whole / seconds:.1f} times")
-        print(f"  received {received:,} bytes of {changed:,} changed: {received / changed:.2f} times; a run without "
-              f"anything to bring: {again:,} bytes, {none:.1f} s; same layers: {same}")  # fmt: skip
+        times, received, changed = [], 0, 0
+        for _round in range(rounds):
+            # Nothing of this layer is on the controller either: it is taken out each time.
+            for path in cache.iterdir():
+                if path.name not in before:
+                    path.unlink()
+            seconds, received = brought(fleet, host, second)
+            same = fleet.ask(host, layers) == fleet.ask("builder", layers)
+            # Beside the layers it is the image's configuration that comes.
+            changed = sum(path.stat().st_size for path in cache.iterdir() if not _is_text(path, before))
+            none, again = brought(fleet, host, second)
+            forget(fleet, host)
+            whole = fleet.whole(host)
+            forget(fleet, host)
+            times.append((seconds, whole, none))
+            print(f"{host}: brought in {seconds:.2f} s, save and load {whole:.1f} s: {whole / seconds:.1f} times; "
+                  f"nothing to bring: {none:.2f} s, {again:,} bytes; same layers: {same}")  # fmt: skip
+        ratio = statistics.median(whole / seconds for seconds, whole, _none in times)
+        print(f"{host}: {ratio:.1f} times in the middle; received {received:,} bytes for {changed:,} of layers: "
+              f"{received / changed:.2f} times")  # fmt: skip
+
+
+def _is_text(path: Path, before: set[str]) -> bool:
+    """Whether a file of the cache is old, or a configuration and no layer."""
+    return path.name in before or path.read_bytes()[:1] == b"{"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--package", default="humanize")
+    parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -117,7 +138,7 @@ def main() -> None:
             fleet.play("docker_engine", "all")
             base = {"jupyter_base_archive": "/shared/base.tar", "jupyter_base_archive_on_host": True}
             fleet.play("jupyter_base", "builder", jupyter_base_source="archive", **base)
-            measure(fleet, given.package)
+            measure(fleet, given.package, given.rounds)
         finally:
             subprocess.run([*HOSTS, "down", folder / "hosts"], check=True)
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from tests.conftest import ModuleFailed
+from tests.conftest import ROOT, ModuleFailed
 
 
 class Way:
@@ -19,9 +24,23 @@ class Way:
         wanted = {"name": self.images.name, "dest": self.folder, "folder": self.folder, "layers": layers}
         return self._run("image_export", **{**wanted, **options})
 
-    def take(self, image, parcel=None, **options):
-        wanted = {"name": self.images.name, "image": image, "parcel": parcel or {}, "folder": self.folder}
-        return self._run("image_import", **{**wanted, **options})
+    def take(self, image, parcel=None, check=False, **options):
+        wanted = {"name": self.images.name, "image": image, "parcel": parcel or {}, "src": self.folder}
+        flags = ["--check"] if check else []
+        command = ["localhost", "-m", "myjupyter.fleet.image_import", "-a", json.dumps({**wanted, **options}), *flags]
+        done = subprocess.run(
+            [Path(sys.executable).parent / "ansible", *command],
+            cwd=ROOT,
+            env={**os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_FORCE_COLOR": "0"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "=> {" in done.stdout, done.stdout + done.stderr
+        result = json.loads(done.stdout[done.stdout.index("=> {") + 3 :])
+        if done.returncode:
+            raise ModuleFailed(result)
+        return result
 
 
 @pytest.fixture
@@ -74,15 +93,32 @@ def test_what_the_controller_has_is_not_made_again(way, built):
     assert again["files"] == {} and again["parcel"] == first["parcel"]
 
 
-def test_a_file_that_is_not_whole_is_never_loaded(images, way, built):
+def test_a_layer_that_is_not_what_it_should_be_is_never_loaded(images, way, built):
     packed = way.give([built["layers"][-1]])
     images.image(state="absent")
-    broken = packed["files"][packed["parcel"]["config"]]
-    with open(broken, "ab") as file:
-        file.write(b" ")
-    with pytest.raises(ModuleFailed, match="is not whole: run again, and it is brought once more"):
+    broken = packed["files"][packed["parcel"]["blobs"][built["layers"][-1]]]
+    with open(broken, "r+b") as file:
+        file.truncate(100)
+    with pytest.raises(ModuleFailed, match="The engine would not load"):
         way.take(built, packed["parcel"])
-    assert not os.path.exists(broken) and images.ids() == set()
+    assert images.ids() == set()
+
+
+def test_an_engine_that_gives_no_layers_out_gives_the_whole_image(images, way, built):
+    with socket.create_server(("127.88.88.88", 8888)):
+        packed = way.give(built["layers"][-1:])
+    (warning,) = packed["warnings"]
+    assert "Nobody can listen" in warning and warning.endswith("So the whole image is brought.")
+    assert list(packed["parcel"]) == ["archive"] and os.listdir(way.folder) == [
+        packed["parcel"]["archive"].replace(":", "-")
+    ]
+    again = way.give(built["layers"][-1:], whole=True, there=[packed["parcel"]["archive"]])
+    assert again["files"] == {} and again["parcel"] == packed["parcel"], "it is not made again"
+
+    images.image(state="absent")
+    way.take(built, packed["parcel"])
+    there = images.inspect()
+    assert there["RootFS"]["Layers"] == built["layers"] and sorted(there["RepoTags"]) == built["tags"]
 
 
 def test_older_images_are_kept_to_a_number(images, way, built):
@@ -109,3 +145,5 @@ def test_what_does_not_fit_is_refused(images, way, built):
 def test_a_host_without_an_engine(way, built):
     said = way.take(built, check=True, docker_host="unix:///no/such.sock")
     assert said["changed"] and said["lacking"] == built["layers"]
+    with pytest.raises(ModuleFailed, match="Could not ask the engine at unix:///no/such.sock: .*docker_host names"):
+        way.take(built, docker_host="unix:///no/such.sock")

@@ -21,6 +21,7 @@ SHELL = {
     "_classic": "an engine, about builds",
     "_containers": "an engine, about containers",
     "_context": "a host's files, for a build",
+    "_courier": "an engine, for the controller, where it runs as a program of its own",
     "_delivery": "an engine, about the layers of an image",
     "_dockerd": "an engine's process and service",
     "_engine": "an engine",
@@ -31,12 +32,14 @@ SHELL = {
     "_images": "an engine, about images",
     "_inside": "the inside of a build, where it runs as a program of its own",
     "_jupyter": "a Jupyter Server",
+    "_keep": "a host's files, openssl and systemd, about a registry",
     "_labs": "all that a lab stands on",
     "_labs_info": "all that a lab stands on",
     "_machine": "a host's packages, users and files",
     "_make": "all that an image stands on",
     "_module": "Ansible",
     "_options": "a host's tokens",
+    "_push": "an engine, about registries",
     "_receiver": "an engine that pushes",
     "_rescue": "a container's files and the host's",
     "_rootfs": "mmdebstrap",
@@ -54,7 +57,10 @@ IMPURE = frozenset({
     "time", "tty", "urllib", "uuid",
 })  # fmt: skip
 # The rooms of module_utils, and into which others each may look.
-ROOMS = {"lab": set(), "image": set(), "dockerd": set(), "base": {"image", "dockerd"}, "roster": {"lab"}}
+ROOMS = {
+    "lab": set(), "image": set(), "dockerd": set(), "registry": set(),
+    "base": {"image", "dockerd"}, "roster": {"lab"},
+}  # fmt: skip
 UTIL_FILES = sorted((PLUGINS / "module_utils").rglob("*.py"))
 MODULE_FILES = sorted((PLUGINS / "modules").glob("*.py"))
 

@@ -8,8 +8,8 @@ import tarfile
 
 import pytest
 
-from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import InvalidInput
-from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _layers
+from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import BuildError, EngineError, InvalidInput
+from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _arrival, _layers, _push
 
 
 @pytest.mark.parametrize(
@@ -32,18 +32,125 @@ def test_what_an_engine_lacks_begins_where_no_image_is_the_same(wanted, chains, 
 
 def test_the_archive_names_all_layers_and_holds_what_is_given():
     parcel = _layers.Parcel("sha256:cc", ("sha256:l1", "sha256:l2"), {"sha256:l2": "sha256:f2"})
-    manifest = _layers.manifest(parcel, ["lab:latest"])
-    assert json.loads(manifest) == [
+    assert parcel.needed(["sha256:l2"]) == ["sha256:f2"]
+    parts = _layers.archive(parcel, ["lab:latest"], "{}", {"sha256:f2": (1000, ["/some/file"])})
+    content = b"".join(part.encode("latin-1") if isinstance(part, str) else b"x" * 1000 for part in parts)
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        held = {member.name: tar.extractfile(member).read() for member in tar}
+    assert json.loads(held.pop("manifest.json")) == [
         {"Config": "cc.json", "RepoTags": ["lab:latest"], "Layers": ["l1/layer.tar", "f2/layer.tar"]}
     ]
-    members = {"manifest.json": manifest, "f2/layer.tar": b"x" * 1000}
-    pieces = _layers.archive((name, len(content), io.BytesIO(content)) for name, content in members.items())
-    with tarfile.open(fileobj=io.BytesIO(b"".join(pieces))) as tar:
-        assert {member.name: tar.extractfile(member).read() for member in tar} == members
+    assert held == {"cc.json": b"{}", "f2/layer.tar": b"x" * 1000}
+
+
+def expected(**options):
+    wanted = {"name": "lab", "image": IMAGE, "parcel": {}, "keep": 3, "reference": None, "registry": None, "ca": None}
+    return _arrival.parse({**wanted, "username": None, "password": None, **options})
+
+
+def here(*images, **said):
+    listed = [{"Id": "sha256:1", "RepoTags": ["lab:latest"], "Created": 1, "Size": 1, **image} for image in images]
+    return _arrival.here({"images": listed, "used": [], "storage": [["Backing", "extfs"]], **said})
+
+
+IMAGE = {"id": "sha256:1", "layers": ["a", "b"], "recipe": "r", "tags": ["lab:latest", "lab:0f", "other/lab:1"]}
+RECIPE = {"fleet.myjupyter.recipe": "r"}
+
+
+@pytest.mark.parametrize(
+    "there, same",
+    [
+        ({"Layers": ["a", "b"], "Labels": RECIPE}, True),
+        ({"Layers": ["a", "b"], "Labels": {}}, True),
+        ({"Layers": ["a", "b"], "Labels": RECIPE, "Id": "sha256:2"}, True),
+        ({"Layers": ["a", "b"], "Labels": {}, "Id": "sha256:2"}, False),
+        ({"Layers": ["a", "c"], "Labels": RECIPE, "Id": "sha256:2"}, False),
+        ({"Layers": ["a", "b"], "Labels": RECIPE, "RepoTags": ["lab:old"]}, False),
+        ({"Layers": ["a", "b"], "Labels": RECIPE, "RepoTags": None}, False),
+    ],
+)
+def test_an_image_is_the_same_by_what_it_is(there, same):
+    assert (_arrival.same(here(there), expected()) is not None) == same
+
+
+def test_an_engine_that_keeps_images_with_containerd_lacks_all_layers():
+    there = {"Layers": ["a"], "Labels": {}, "RepoTags": []}
+    assert _arrival.lacking(here(there), expected()) == ["b"]
+    storage = [["driver-type", "io.containerd.snapshotter.v1"]]
+    assert _arrival.lacking(here(there, storage=storage), expected()) == ["a", "b"]
+
+
+def test_other_layers_are_an_error_that_names_the_host():
+    with pytest.raises(BuildError, match="gpu2 has not the same layers for lab:latest"):
+        _arrival.verify(here({"Layers": ["a", "c"], "Labels": {}}), expected(), "gpu2")
+    with pytest.raises(BuildError, match="gpu2 has not .* but no such image"):
+        _arrival.verify(here(), expected(), "gpu2")
+
+
+def test_a_pull_names_the_image_as_here_and_forgets_the_registry_and_the_password():
+    trusted = {"registry": "r.example:5000/team", "ca": "-----BEGIN CERTIFICATE-----\n"}
+    wanted = expected(reference="r.example:5000/lab:0f", username="ana", password="secret", **trusted)
+    assert list(wanted.trust) == ["/etc/docker/certs.d/r.example:5000/ca.crt"]
+    create, first, second, last = _arrival.pulling(wanted)
+    assert create[1] == "/images/create?fromImage=r.example:5000/lab&tag=0f" and "secret" not in str(create)
+    assert first[1] == "/images/r.example:5000/lab:0f/tag?repo=lab&tag=latest"
+    assert second[1].endswith("repo=lab&tag=0f") and last[:2] == ["DELETE", "/images/r.example:5000/lab:0f"]
+
+
+@pytest.mark.parametrize(
+    "why, what",
+    [
+        ("x509: certificate signed by unknown authority", "jupyter_image_registry_ca"),
+        ("http: server gave HTTP response to HTTPS client", "speaks no TLS"),
+        ("unauthorized: authentication required", "jupyter_image_registry_username"),
+        ("connection refused", "is it running"),
+    ],
+)
+def test_a_refusal_says_what_to_do(why, what):
+    assert what in str(_arrival.refused(expected(reference="r.example/lab:1"), why))
+
+
+def test_what_a_host_without_an_engine_says():
+    reply = {"engine": "unix:///no.sock", "failed": ["FileNotFoundError", "No such file"]}
+    assert _arrival.absent(reply)
+    with pytest.raises(EngineError, match="Could not ask the engine at unix:///no.sock: No such file"):
+        _arrival.here(reply)
+
+
+@pytest.mark.parametrize(
+    "option, value",
+    [("keep", -1), ("reference", "Not a name"), ("parcel", {"config": "c"}), ("ca", "/etc/ca.crt")],
+)
+def test_what_cannot_be_meant_is_refused(option, value):
+    with pytest.raises(InvalidInput, match=f"^{option}: "):
+        expected(**{option: value})
 
 
 def test_a_parcel_that_is_none_is_refused():
     said = {"config": "sha256:c", "layers": ["sha256:l"], "blobs": {"sha256:l": "sha256:f"}}
     assert _layers.parcel(said).layers == ("sha256:l",)
+    assert _layers.parcel({"archive": "sha256:w"}).needed(["sha256:l"]) == ["sha256:w"]
     with pytest.raises(InvalidInput, match="parcel: .* is not what myjupyter.fleet.image_export returned"):
         _layers.parcel({"config": "sha256:c"})
+
+
+@pytest.mark.parametrize(
+    "name, registry, repository",
+    [
+        ("lab", "r.example:5000", "r.example:5000/lab"),
+        ("team/lab:2", "r.example/labs/", "r.example/labs/team/lab"),
+        ("quay.io/jupyter/scipy-notebook", "r.example", "r.example/jupyter/scipy-notebook"),
+    ],
+)
+def test_where_a_registry_keeps_an_image(name, registry, repository):
+    said = {"name": name, "registry": registry, "username": None, "password": None, "ca": None}
+    assert _push.parse(said).repository == repository
+
+
+@pytest.mark.parametrize(
+    "option, value", [("registry", "No registry"), ("registry", "lab"), ("username", "ana"), ("name", "No")]
+)
+def test_a_push_that_cannot_be_meant_is_refused(option, value):
+    said = {"name": "lab", "registry": "r.example", "username": None, "password": None, "ca": None, option: value}
+    with pytest.raises(InvalidInput, match=f"^{option}: "):
+        _push.parse(said)

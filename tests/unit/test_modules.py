@@ -75,8 +75,8 @@ def test_main_only_wires(path):
 @pytest.mark.parametrize("path", DOCUMENTED, ids=lambda path: path.stem)
 def test_a_real_engine_tests_it(path):
     tests = "".join(test.read_text() for test in (ROOT / "tests/integration").glob("*.py"))
-    users = {task.parent.parent.name for task in ROOT.glob("roles/*/tasks/*.yml") if called(path) in task.read_text()}
-    assert any(f'"{path.stem}"' in tests or f"myjupyter.fleet.{role}" in tests for role in users | {path.stem})
+    roles = [task.parent.parent.name for task in ROOT.glob("roles/*/tasks/*.yml") if called(path) in task.read_text()]
+    assert any(f'"{name}"' in tests or f"myjupyter.fleet.{name}" in tests for name in {*roles, path.stem})
 
 
 def test_a_module_without_code_has_an_action_that_never_sends_it():
@@ -87,5 +87,5 @@ def test_a_module_without_code_has_an_action_that_never_sends_it():
 
 def test_module_defaults_reach_every_module_that_takes_an_engine():
     groups = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["action_groups"]
-    takers = [path for path in MODULES if "docker_host" in fragments(yaml.safe_load(named(path)["DOCUMENTATION"]))]
+    takers = [path for path in DOCUMENTED if "docker_host" in fragments(yaml.safe_load(named(path)["DOCUMENTATION"]))]
     assert set(groups["fleet"]) == {path.stem for path in takers}

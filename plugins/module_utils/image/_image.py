@@ -13,8 +13,8 @@ from typing import Any
 
 from .._engine import Engine
 from .._errors import EngineError, FleetError, InvalidInput
-from . import _context, _dockerfile, _images, _lock, _make
-from ._images import Image
+from . import _context, _dockerfile, _images, _kept, _lock, _make
+from ._kept import Image
 from ._make import Ground
 from ._recipe import Wanted
 
@@ -37,7 +37,9 @@ def act(engine: Engine, wanted: Wanted, check: bool) -> dict[str, Any]:
     try:
         result = _result(wanted, STATES[wanted.state](engine, wanted, check, log.show))
         if result["image"].get("id"):
-            result["image"]["layers"] = _images.find(engine, result["image"]["id"])["RootFS"].get("Layers") or []
+            found = _images.find(engine, result["image"]["id"])
+            result["image"]["layers"] = found["RootFS"].get("Layers") or []
+            result["image"]["platform"] = f"{found['Os']}/{found['Architecture']}"
     except FleetError as error:
         error.details.update({"log": log.path} if log.written else {})
         raise
@@ -149,20 +151,10 @@ def _bases(engine: Engine, wanted: Wanted, check: bool, show: Show) -> tuple[lis
 
 
 def prune(engine: Engine, name: str, keep: int, images: Sequence[Image], after: str, check: bool) -> list[str]:
-    """Remove what is older than the images to keep, and not in use; the steps that takes. ``after`` is an id.
-
-    An image with one more name than its own is somebody's present one, such as another tag of this repository;
-    ``name`` has gone to ``after`` by now.
-    """
-    repository = name.rpartition(":")[0]
-    old = [image for image in images if image.id != after and image.ours and len({*image.tags} - {name}) == 1]
-    if len(old) <= keep:
+    """Remove what is older than the images to keep, and not in use; the steps that takes. ``after`` is an id."""
+    if len(_kept.superseded(name, images, after)) <= keep:
         return []
-    used = _images.users(engine)
-    names = []
-    for image in old[keep:]:
-        if image.id not in used:
-            names += [tag for tag in image.tags if tag != name and tag.rpartition(":")[0] == repository]
+    names = _kept.stale(name, keep, images, after, _images.users(engine))
     if not check:
         for tag in names:
             _images.remove(engine, tag)

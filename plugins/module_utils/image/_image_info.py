@@ -13,7 +13,7 @@ from typing import Any, cast
 from .._engine import Engine, translated
 from .._errors import InvalidInput
 from . import _images
-from ._images import Image
+from ._kept import Image
 from ._recipe import LABEL, REFERENCE
 
 

@@ -10,35 +10,13 @@ import json
 import re
 import tarfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 from .._engine import Engine, is_absent, patient, translated
 from .._errors import BuildError, EngineError, InvalidInput
-from ._recipe import LABEL, REFERENCE
-
-
-@dataclass(frozen=True)
-class Image:
-    """An image that an engine has. ``created`` and ``size`` are in seconds since 1970 and bytes."""
-
-    id: str
-    tags: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
-    created: float = 0
-    size: int = 0
-
-    @property
-    def ours(self) -> bool:
-        """Whether its labels are its own: what is built on an image of ours, by whomever, has them too."""
-        return f"{self.said('name', '')}:{self.said('tag', '')}" in self.tags
-
-    def said(self, name: str, default: Any = None) -> Any:
-        """A label of ours; JSON where ``default`` is no text."""
-        value = self.labels.get(LABEL + name)
-        if value is None:
-            return default
-        return value if default is None or isinstance(default, str) else json.loads(value)
+from . import _kept
+from ._kept import Image
+from ._recipe import REFERENCE
 
 
 def find(engine: Engine, name: str) -> dict[str, Any]:
@@ -56,7 +34,7 @@ def named(engine: Engine, repository: str) -> list[Image]:
     """The images of a repository, newest first."""
     with translated(f"list the images of {repository}"):
         found = engine.api.images(filters={"reference": repository})
-    return sorted((_image(item) for item in found), key=lambda image: (-image.created, image.id))
+    return sorted(map(_kept.listed, found), key=lambda image: (-image.created, image.id))
 
 
 def image(engine: Engine, name: str) -> Image:
@@ -173,11 +151,6 @@ def _seconds(text: str) -> float:
     if not match or match[1].startswith("0001"):
         return 0
     return datetime.datetime.fromisoformat(match[1] + match[2].replace("Z", "+00:00")).timestamp()
-
-
-def _image(item: Mapping[str, Any]) -> Image:
-    tags = tuple(sorted(tag for tag in item["RepoTags"] or [] if tag != "<none>:<none>"))
-    return Image(item["Id"], tags, item["Labels"] or {}, item["Created"], item["Size"])
 
 
 def _follow(lines: Iterable[Mapping[str, Any]], reference: str, show: Callable[[str], None]) -> None:

@@ -7,22 +7,31 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import IO, Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Union
 
 from .._errors import InvalidInput
 
-BLOCK = 1 << 20
+# What an archive is made of: text, bytes that go along (their number), or [the path of a file on the host].
+Part = Union[str, int, list[str]]
 
 
 @dataclass(frozen=True)
 class Parcel:
-    """An image taken apart. ``config`` and the values of ``blobs`` (layer -> file) are digests of compressed files."""
+    """An image taken apart, or ``archive``, the digest of one that is whole.
 
-    config: str
-    layers: tuple[str, ...]
-    blobs: Mapping[str, str]
+    ``config`` and the values of ``blobs`` (layer -> file) are digests of files, those of layers compressed.
+    """
+
+    config: str = ""
+    layers: tuple[str, ...] = ()
+    blobs: Mapping[str, str] = field(default_factory=dict)
+    archive: str = ""
+
+    def needed(self, lacking: Sequence[str]) -> list[str]:
+        """The digests of the large files that a host needs which lacks some layers."""
+        return [self.archive] if self.archive else list(dict.fromkeys(self.blobs[layer] for layer in lacking))
 
 
 def lacking(wanted: Sequence[str], chains: Iterable[Sequence[str]]) -> list[str]:
@@ -37,32 +46,40 @@ def lacking(wanted: Sequence[str], chains: Iterable[Sequence[str]]) -> list[str]
 def parcel(said: Mapping[str, Any]) -> Parcel:
     """A parcel as a result of `image_export` tells of it. Raises InvalidInput."""
     try:
+        if said.get("archive"):
+            return Parcel(archive=str(said["archive"]))
         return Parcel(str(said["config"]), tuple(said["layers"]), dict(said["blobs"]))
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidInput("parcel", said, "is not what myjupyter.fleet.image_export returned.") from error
 
 
-def manifest(found: Parcel, tags: Sequence[str]) -> bytes:
-    """The manifest.json of an archive as `docker load` takes it. Layers that are there are named, and not in it."""
-    files = [layer_file(found, layer) for layer in found.layers]
-    return json.dumps([{"Config": config_file(found), "RepoTags": list(tags), "Layers": files}]).encode()
+def archive(found: Parcel, tags: Sequence[str], config: str, files: Mapping[str, tuple[int, Part]]) -> list[Part]:
+    """An archive as `docker load` takes it, in parts. Layers that are there are named, and not in it.
+
+    ``config`` is the text of the image's configuration, ``files`` the size and the place of each layer's file.
+    """
+    names = [_layer_file(found, layer) for layer in found.layers]
+    config_name = f"{_hex(found.config)}.json"
+    entry = {"Config": config_name, "RepoTags": list(tags), "Layers": names}
+    parts = [*_member("manifest.json", json.dumps([entry])), *_member(config_name, config)]
+    for digest, (size, part) in files.items():
+        parts += [_head(f"{_hex(digest)}/layer.tar", size), part, "\0" * (-size % tarfile.BLOCKSIZE)]
+    return [*parts, "\0" * (2 * tarfile.BLOCKSIZE)]
 
 
-def config_file(found: Parcel) -> str:
-    return f"{found.config.partition(':')[2]}.json"
+def _layer_file(found: Parcel, layer: str) -> str:
+    return f"{_hex(found.blobs.get(layer, layer))}/layer.tar"
 
 
-def layer_file(found: Parcel, layer: str) -> str:
-    return f"{found.blobs.get(layer, layer).partition(':')[2]}/layer.tar"
+def _member(name: str, content: str) -> list[Part]:
+    return [_head(name, len(content)), content, "\0" * (-len(content) % tarfile.BLOCKSIZE)]
 
 
-def archive(members: Iterable[tuple[str, int, IO[bytes]]]) -> Iterator[bytes]:
-    """A tar of (name, size in bytes, content), piece by piece: nothing large is held, or written to disk."""
-    for name, size, content in members:
-        info = tarfile.TarInfo(name)
-        info.size = size
-        yield info.tobuf()
-        while piece := content.read(BLOCK):
-            yield piece
-        yield b"\0" * (-size % tarfile.BLOCKSIZE)
-    yield b"\0" * (2 * tarfile.BLOCKSIZE)
+def _head(name: str, size: int) -> str:
+    info = tarfile.TarInfo(name)
+    info.size = size
+    return info.tobuf().decode("latin-1")
+
+
+def _hex(digest: str) -> str:
+    return digest.partition(":")[2]

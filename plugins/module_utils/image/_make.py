@@ -17,7 +17,7 @@ from .._errors import BuildError
 from . import _build, _classic, _context, _dockerfile, _images, _lock
 from ._build import Command, Order
 from ._context import Context
-from ._images import Image
+from ._kept import Image
 from ._lock import Layers, Lock
 from ._recipe import LABEL, Directory, Recipe, Wanted
 from ._requirements import masked, name_of

@@ -15,6 +15,7 @@ import json
 import os
 import re
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,6 +25,7 @@ CHUNK = 1 << 20
 # An address of its own among those of the loopback, for which every engine does without TLS. It is always the same,
 # because an engine remembers by it which layers it has pushed.
 ADDRESS = ("127.88.88.88", 8888)
+PATIENCE = 10
 
 
 class Receiver:
@@ -44,15 +46,27 @@ class Receiver:
 def listening(receiver: Receiver) -> Iterator[str]:
     """The receiver at work; its address as part of an image's name. Raises OSError where it cannot listen."""
     handler = type("BoundHandler", (Handler,), {"receiver": receiver})
-    with ThreadingHTTPServer(ADDRESS, handler) as server:
+    with _server(handler) as server:
         server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         try:
             yield f"{ADDRESS[0]}:{ADDRESS[1]}"
         finally:
             server.shutdown()
             thread.join()
+
+
+def _server(handler: type[Handler]) -> ThreadingHTTPServer:
+    """Another delivery may be at it: soon it is over."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return ThreadingHTTPServer(ADDRESS, handler)
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
 
 
 class Handler(BaseHTTPRequestHandler):
