@@ -83,6 +83,12 @@ class ActionModule(ActionBase):
             said = (done["stderr"] or done["stdout"]).strip() or "nothing"
             raise AnsibleActionFail(f"{python} on the host did not answer, but said: {said}") from None
 
+    def folder(self, place: str, host: str) -> tuple[str, set[str]]:
+        """A folder of the remote user's for what comes to ``host``, and what was brought to it before."""
+        folder = f"{place}/{shlex.quote(host)}"
+        said = self.as_remote_user(f"mkdir -p -m 700 {folder} && cd {folder} && pwd && ls").splitlines()
+        return said[0].strip(), {name.strip() for name in said[1:]}
+
     def put(self, path: str, place: str) -> None:
         """Put a file on the host; it has its name there when it is whole."""
         self._connection.put_file(path, f"{place}.part")
@@ -163,9 +169,7 @@ class Arrival:
 
     def _put(self, paths: Mapping[str, Path]) -> str:
         """Put the files that are not on the host there; the folder in which they are."""
-        folder = f"{FOLDER}/{shlex.quote(self._host)}"
-        said = self._action.as_remote_user(f"mkdir -p -m 700 {folder} && cd {folder} && pwd && ls").splitlines()
-        folder, there = said[0].strip(), {name.strip() for name in said[1:]}
+        folder, there = self._action.folder(FOLDER, self._host)
         for path in paths.values():
             if path.name not in there:
                 self._action.put(str(path), f"{folder}/{path.name}")

@@ -142,7 +142,7 @@ def _lost_hosts(draft: _Plan) -> list[str]:
             lost.setdefault(host, []).append(lab)
     return [
         f"{host} is no longer in the inventory, and has the work of {_names(labs)}: put it back, or give them new, "
-        f"empty labs elsewhere by -e '{{\"jupyter_roster_forget_hosts\": [\"{host}\"]}}'."
+        f'empty labs elsewhere by -e \'{{"jupyter_roster_forget_hosts": ["{host}"]}}\'.'
         for host, labs in sorted(lost.items())
     ]
 

@@ -21,10 +21,13 @@ SHELL = {
     "_classic": "an engine, about builds",
     "_containers": "an engine, about containers",
     "_context": "a host's files, for a build",
+    "_controller": "pip and ansible-galaxy",
     "_courier": "an engine, for the controller, where it runs as a program of its own",
     "_delivery": "an engine, about the layers of an image",
     "_dockerd": "an engine's process and service",
     "_engine": "an engine",
+    "_fetch": "a machine's mirrors",
+    "_files": "a bundle's files",
     "_folder": "a directory of the controller",
     "_host": "a host's disk and ports",
     "_image": "all that an image stands on",
@@ -35,10 +38,12 @@ SHELL = {
     "_keep": "a host's files, openssl and systemd, about a registry",
     "_labs": "all that a lab stands on",
     "_labs_info": "all that a lab stands on",
+    "_local": "a host's APT",
     "_machine": "a host's packages, users and files",
     "_make": "all that an image stands on",
     "_module": "Ansible",
     "_options": "a host's tokens",
+    "_pack": "all that a bundle stands on",
     "_push": "an engine, about registries",
     "_receiver": "an engine that pushes",
     "_rescue": "a container's files and the host's",
@@ -59,7 +64,7 @@ IMPURE = frozenset({
 # The rooms of module_utils, and into which others each may look.
 ROOMS = {
     "lab": set(), "image": set(), "dockerd": set(), "registry": set(),
-    "base": {"image", "dockerd"}, "roster": {"lab"},
+    "base": {"image", "dockerd"}, "bundle": {"base", "dockerd"}, "roster": {"lab"},
 }  # fmt: skip
 UTIL_FILES = sorted((PLUGINS / "module_utils").rglob("*.py"))
 MODULE_FILES = sorted((PLUGINS / "modules").glob("*.py"))

@@ -11,10 +11,11 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from .._engine import Engine, translated
+from .._engine import Engine, patient, translated
 from .._errors import BuildError, FleetError, InvalidInput
 from . import _images
 from ._receiver import Receiver, digest_of, listening
+from ._recipe import LABEL
 
 REPOSITORY = "myjupyter-delivery"
 TAG = "parcel"
@@ -24,11 +25,12 @@ TAG = "parcel"
 class Asked:
     """What is to be given out: an image, its layers that somebody lacks, and where files and notes go.
 
-    ``there`` are digests of files that need not be made again. ``whole``: do not try to take it apart.
+    ``layers`` is None for all of them. ``there`` are digests of files that need not be made again. ``whole``: do not
+    try to take it apart.
     """
 
     name: str
-    layers: frozenset[str]
+    layers: frozenset[str] | None
     there: frozenset[str]
     folder: str
     notes: str
@@ -40,47 +42,72 @@ def give(engine: Engine, asked: Asked, check: bool) -> dict[str, Any]:
     found = _images.find(engine, asked.name)
     if not found:
         raise InvalidInput("name", asked.name, "is no image of this host: build it first.")
-    strange = sorted(asked.layers - set(found["RootFS"]["Layers"]))
+    layers = list(found["RootFS"]["Layers"])
+    meant = frozenset(layers) if asked.layers is None else asked.layers
+    strange = sorted(meant - set(layers))
     if strange:
         raise InvalidInput("layers", strange[0], f"is no layer of {asked.name}.")
-    if check or not asked.layers:
-        return {"changed": bool(asked.layers), "parcel": {}, "files": {}}
+    known = _read_notes(asked.notes)
+    if {found["Id"], *(known.get(layer) for layer in layers)} <= asked.there:
+        return _given(asked, found, _parcel(found["Id"], layers, known), {})
+    if check or not meant:
+        return {**_given(asked, found, {}, {}), "changed": bool(meant)}
     os.makedirs(asked.folder, exist_ok=True)
     if asked.whole:
-        return _whole(engine, asked, found)
+        return _given(asked, found, *_whole(engine, asked, found))
     try:
-        return _apart(engine, asked, found)
+        return _given(asked, found, *_apart(engine, asked, found, meant))
     except FleetError as error:
-        return {**_whole(engine, asked, found), "warnings": [f"{error} So the whole image is brought."]}
+        given = _given(asked, found, *_whole(engine, asked, found))
+        return {**given, "warnings": [f"{error} So the whole image is brought."]}
 
 
-def _apart(engine: Engine, asked: Asked, found: dict[str, Any]) -> dict[str, Any]:
+def _apart(
+    engine: Engine, asked: Asked, found: dict[str, Any], meant: frozenset[str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """A parcel of layers, and the files that came of it."""
     known, layers = _read_notes(asked.notes), list(found["RootFS"]["Layers"])
-    unwanted = asked.there | {digest for layer, digest in known.items() if layer not in asked.layers}
+    unwanted = asked.there | {digest for layer, digest in known.items() if layer not in meant}
     receiver = Receiver(asked.folder, lambda digest: digest not in unwanted)
     _push(engine, found["Id"], receiver)
     blobs = dict(zip(layers, (item["digest"] for item in receiver.manifest["layers"])))
     _write_notes(asked.notes, {**known, **blobs})
     config = receiver.manifest["config"]["digest"]
-    wanted = {config, *(blobs[layer] for layer in asked.layers)}
+    wanted = {config, *(blobs[layer] for layer in meant)}
     files = _clear_but(asked.folder, {digest: receiver.path(digest) for digest in wanted - asked.there})
-    return {"changed": True, "parcel": {"config": config, "layers": layers, "blobs": blobs}, "files": files}
+    return _parcel(config, layers, blobs), files
 
 
-def _whole(engine: Engine, asked: Asked, found: dict[str, Any]) -> dict[str, Any]:
-    """One archive, as `docker save` writes it, compressed."""
+def _whole(engine: Engine, asked: Asked, found: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """One archive, as `docker save` writes it, compressed; and its file."""
     known = _read_notes(asked.notes)
     made = known.get(found["Id"], "")
     if made in asked.there:
-        return {"changed": True, "parcel": {"archive": made}, "files": {}}
+        return {"archive": made}, {}
     path = os.path.join(asked.folder, "archive")
-    with translated(f"give {asked.name} out"), gzip.open(path, "wb", compresslevel=1) as file:
-        file.writelines(engine.api.get_image(asked.name))
+    with translated(f"give {asked.name} out"), gzip.open(path, "wb", compresslevel=1) as file, patient(engine) as api:
+        file.writelines(api.get_image(asked.name))
     digest = digest_of(path)
     named = os.path.join(asked.folder, digest.replace(":", "-"))
     os.replace(path, named)
     _write_notes(asked.notes, {**known, found["Id"]: digest})
-    return {"changed": True, "parcel": {"archive": digest}, "files": _clear_but(asked.folder, {digest: named})}
+    return {"archive": digest}, _clear_but(asked.folder, {digest: named})
+
+
+def _parcel(config: str, layers: list[str], blobs: dict[str, str]) -> dict[str, Any]:
+    return {"config": config, "layers": layers, "blobs": {layer: blobs[layer] for layer in layers}}
+
+
+def _given(asked: Asked, found: dict[str, Any], parcel: dict[str, Any], files: dict[str, str]) -> dict[str, Any]:
+    """The result of giving out. ``packed`` is all that another host has to know, whenever it comes to it."""
+    image = {
+        "id": found["Id"],
+        "tags": sorted(found.get("RepoTags") or []),
+        "layers": list(found["RootFS"]["Layers"]),
+        "recipe": (found["Config"].get("Labels") or {}).get(f"{LABEL}recipe", ""),
+    }
+    packed = {"name": asked.name, "image": image, "parcel": parcel}
+    return {"changed": bool(files), "parcel": parcel, "files": files, "packed": packed}
 
 
 def _clear_but(folder: str, files: dict[str, str]) -> dict[str, str]:
@@ -95,11 +122,11 @@ def _clear_but(folder: str, files: dict[str, str]) -> dict[str, str]:
 
 def _push(engine: Engine, image: str, receiver: Receiver) -> None:
     try:
-        with listening(receiver) as address, translated("give an image out"):
+        with listening(receiver) as address, translated("give an image out"), patient(engine) as api:
             reference = f"{address}/{REPOSITORY}"
             engine.api.tag(image, reference, TAG)
             try:
-                said = list(engine.api.push(reference, TAG, stream=True, decode=True))
+                said = list(api.push(reference, TAG, stream=True, decode=True))
             finally:
                 engine.api.remove_image(f"{reference}:{TAG}")
     except OSError as error:
