@@ -21,6 +21,7 @@ PARAMS = {
     "registry_certificates": {},
     "free_space": "2G",
     "state": "started",
+    "gpus": "auto",
 }
 DEBIAN = _packages.Release("Debian 13", "debian", "debian", "trixie")
 SUSE = _packages.Release("openSUSE Leap 15.6", "", "")
