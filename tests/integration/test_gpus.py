@@ -167,7 +167,8 @@ def test_a_card_without_a_driver_is_warned_of_and_is_no_error(carded, without_dr
 def test_the_toolkit_comes_where_a_driver_shows_gpus(ready):
     fleet, foretold, done = ready
     assert "nvidia-container-toolkit" in foretold and '+ "path": "nvidia-container-runtime"' in foretold
-    assert "restart the engine, for NVIDIA's container toolkit, runtimes" in done
+    assert "restart the engine, for runtimes, NVIDIA's container toolkit" in foretold
+    assert not re.search(r"failed=[1-9]", done)
     for name in ("one", "two"):
         daemon = json.loads(fleet.on(name, "cat /etc/docker/daemon.json"))
         assert daemon["runtimes"] == {"nvidia": {"path": "nvidia-container-runtime"}} and daemon["live-restore"]
@@ -193,8 +194,11 @@ def test_a_number_is_given_by_uuid_and_stays(gpus, host):
 
 
 def test_one_gpu_is_never_two_labs(gpus):
+    stopped = {"state": "stopped"}
     gpus.labs(
-        {"name": "ana", "gpus": 1}, {"name": "ben", "gpus": [B]}, {"name": "stopped", "gpus": 1, "state": "stopped"}
+        {"name": "ana", "gpus": 1, **stopped},
+        {"name": "ben", "gpus": [B], **stopped},
+        {"name": "dan", "gpus": 1, **stopped},
     )
     before = gpus.on("one", "docker ps -aq")
     for check in (True, False):
@@ -205,7 +209,7 @@ def test_one_gpu_is_never_two_labs(gpus):
         )
     refused = gpus.labs({"name": "chi", "gpus": 2})["msg"]
     assert f"2 is more than can be had: {A} is taken by the lab ana, {B} is taken by the lab ben, " in refused
-    assert f"{PART} is taken by the lab stopped; {OTHER_PART} is free" in refused
+    assert f"{PART} is taken by the lab dan; {OTHER_PART} is free" in refused
     assert (
         f"'GPU-cccc' is cut into parts: name some of {PART}, {OTHER_PART}"
         in gpus.labs({"name": "chi", "gpus": ["GPU-cccc"]})["msg"]
@@ -248,7 +252,7 @@ def test_a_gpu_goes_from_lab_to_lab_in_one_run_and_waits_for_who_is_at_work(gpus
 
 def test_a_gpu_that_is_gone_is_seen_and_another_takes_its_place(gpus):
     gpus.labs({"name": "ana", "gpus": 1})
-    (lab,) = gpus.module("one", "labs_info")["labs"]
+    (lab,) = gpus.module("one", "labs_info", sizes=False)["labs"]
     assert lab["gpus"] == [
         {"uuid": A, "name": "NVIDIA L4", "shared": False, "utilization": 37,
          "memory": {"used": 1024 * 2**20, "total": 23034 * 2**20}}
@@ -257,7 +261,7 @@ def test_a_gpu_that_is_gone_is_seen_and_another_takes_its_place(gpus):
     shown = gpus._playbook("-i", gpus.inventory, "playbooks/status.yml", "--limit", "one").stdout
     assert re.search(r"GPUS.*ana .*1 \(37%\)", shown, re.S)
     gpus.on("one", "sed -i '/^GPU 0/d' /etc/fake-gpus/list")
-    (lab,) = gpus.module("one", "labs_info")["labs"]
+    (lab,) = gpus.module("one", "labs_info", sizes=False)["labs"]
     assert lab["drift"] == {"gpus": {"declared": [A], "found": []}} and lab["gpus"][0]["name"] is None
     assert gpus.labs({"name": "ana", "gpus": 1})["labs"][0]["gpus"] == [B]
     gpus.on("one", "cp /shared/list /etc/fake-gpus")
