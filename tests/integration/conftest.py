@@ -16,6 +16,8 @@ import uuid
 import pytest
 import websocket
 
+from tests.conftest import ROOT
+
 from .images import Images
 
 

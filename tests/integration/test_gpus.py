@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.integration.conftest import Server
 
-ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "hosts"))
 
 import hosts  # noqa: E402
 
+pytestmark = pytest.mark.hosts
 HOSTS = ["one=debian12", "two=debian13"]  # Engine 20.10 and 26.1
 A, B, PART, OTHER_PART = "GPU-aaaa", "GPU-bbbb", "MIG-c0c0", "MIG-c1c1"
 LIST = f"""GPU 0: NVIDIA L4 (UUID: {A})
