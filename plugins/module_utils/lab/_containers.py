@@ -36,8 +36,8 @@ class Seen:
 def observe(engine: Engine) -> Seen:
     with translated("list the containers"):
         every = engine.api.containers(all=True)
-    inspected = [inspected(engine, item["Id"]) for item in every if _is_ours(item)]
-    labs = [found_from(about) for about in inspected if about]
+    ours = [inspected(engine, item["Id"]) for item in every if _is_ours(item)]
+    labs = [found_from(about) for about in ours if about]
     own_ids = {found.container for found in labs}
     others = [item for item in every if item["Id"] not in own_ids]
     taken = [
