@@ -69,7 +69,7 @@ TABLE = [
     ("parts are devices", given(lab("a", "1"), lab("b", "MIG-1"), devices=CUT), [["MIG-2"], ["MIG-1"]]),
     ("a driver that shows nothing takes nothing away",
      given(lab("a", "1"), lab("b", "GPU-b"), lab("c", "all"), devices=(),
-     found=has(lab("a", "GPU-a"), lab("b", "GPU-b"), lab("c", "GPU-c"))), [["GPU-a"], ["GPU-b"], ["GPU-c"]]),
+           found=has(lab("a", "GPU-a"), lab("b", "GPU-b"), lab("c", "GPU-c"))), [["GPU-a"], ["GPU-b"], ["GPU-c"]]),
 ]  # fmt: skip
 
 
