@@ -118,6 +118,11 @@ def _reason(error: Any) -> str:
     text = str(error.explanation or error).strip()
     if "no space left" in text.lower():
         return f"{text}. Free some room where the engine keeps its data (`docker system df` shows what takes it)."
+    if "could not select device driver" in text:
+        return (
+            f"{text}. The engine did not find NVIDIA's container toolkit when it started: the role "
+            "myjupyter.fleet.docker_engine installs it and restarts the engine under its containers."
+        )
     return text
 
 

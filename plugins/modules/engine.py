@@ -80,6 +80,16 @@ options:
     description: Room that must be free where the engine keeps its data before anything is installed or started.
     type: str
     default: 2G
+  gpus:
+    description:
+      - Whether the engine is to give GPUs to containers, which takes NVIDIA's container toolkit. With V(auto) it is
+        where NVIDIA's driver shows a GPU, with V(always) everywhere, with V(none) nowhere.
+      - The toolkit's runtime is registered in C(daemon.json), once the toolkit is there, and the engine restarted,
+        as it looks for the toolkit only when it starts.
+      - A GPU without a driver is warned of. Drivers are not installed.
+    type: str
+    choices: [auto, always, none]
+    default: auto
   state:
     description: V(configured) writes files and has a running engine heed them; V(started) also starts one that is down.
     type: str
@@ -138,6 +148,9 @@ missing:
     repository:
       description: Whether Docker's own repository is needed for them.
       type: bool
+    toolkit_repository:
+      description: Whether NVIDIA's container toolkit is among them.
+      type: bool
     hold:
       description: Packages to hold at their version.
       type: list
@@ -183,6 +196,7 @@ OPTIONS = {
     "proxies": {"type": "dict", "default": {}, "no_log": True},
     "registry_certificates": {"type": "dict", "default": {}},
     "free_space": {"type": "str", "default": "2G"},
+    "gpus": {"type": "str", "choices": ["auto", "always", "none"], "default": "auto"},
     "state": {"type": "str", "choices": ["configured", "started"], "default": "started"},
 }
 
@@ -190,7 +204,7 @@ OPTIONS = {
 def act(wanted, check):
     """Plan, apply unless ``check``, and tell."""
     found = _machine.observe(wanted)
-    plan = _decide.plan(wanted, found)
+    plan = _decide.plan(wanted, found, foretold=check)
     warnings = list(plan.warnings)
     if not check and plan.changes:
         if plan.then == "start" and not found.dockerd:

@@ -85,8 +85,18 @@ options:
         description: Size of C(/dev/shm), such as V(1g). The engine's 64 MB are too few for PyTorch's loaders.
         type: str
       gpus:
-        description: V(all), a number of GPUs, or a list of their UUIDs.
+        description:
+          - V(all), a number of GPUs, or a list of their UUIDs as C(nvidia-smi -L) prints them, parts of GPUs (MIG) too.
+          - For a number, the first that are free are chosen, and kept as long as the lab, also while it is stopped.
+          - A GPU is one lab's alone, unless all labs that have it are O(labs[].gpus_shared). One that another lab, or
+            a container that named it, has is refused.
+          - The host needs NVIDIA's driver and container toolkit; P(myjupyter.fleet.docker_engine#role) installs the
+            latter.
         type: raw
+      gpus_shared:
+        description: Whether the lab shares its GPUs with other labs that share theirs, and with other containers.
+        type: bool
+        default: false
       pids_limit:
         description: Most processes it may have. Changed while it runs.
         type: int
@@ -232,6 +242,13 @@ EXAMPLES = r"""
         port: "10100"
         mounts:
           - {source: /srv/datasets, target: /home/jovyan/datasets}
+
+- name: Give one GPU to ana alone, and let ben and chi share another
+  myjupyter.fleet.labs:
+    labs:
+      - {name: ana, gpus: 1}
+      - {name: ben, gpus: 1, gpus_shared: true}
+      - {name: chi, gpus: 1, gpus_shared: true}
 """
 
 RETURN = r"""
@@ -267,6 +284,7 @@ labs:
     bind_address: {description: Address of the host that it listens on., type: str}
     work_dir: {description: Work directory on the host., type: str}
     owner: {description: UID and GID., type: str}
+    gpus: {description: UUIDs of its GPUs., type: list, elements: str}
     image: {description: Image that it runs., type: str}
     changed: {description: Whether it was changed., type: bool}
     deferred: {description: Whether a change was put off., type: bool}
@@ -305,6 +323,7 @@ LAB = {
     "cpus": {"type": "float"},
     "shm_size": {"type": "str"},
     "gpus": {"type": "raw"},
+    "gpus_shared": {"type": "bool", "default": False},
     "pids_limit": {"type": "int"},
     "networks": {"type": "list", "elements": "str"},
     "mounts": {"type": "list", "elements": "dict", "options": MOUNT},

@@ -92,6 +92,16 @@ labs:
       description: Processors C(used), null where the engine cannot tell, and C(allowed), 0 for no limit.
       type: dict
     work_dir: {description: "C(path), C(owner) and C(size) in bytes of the work directory.", type: dict}
+    gpus:
+      description: The GPUs that its container was given.
+      type: list
+      elements: dict
+      contains:
+        uuid: {description: "UUID, also of a part (MIG).", type: str}
+        name: {description: "Name, null for one that the host does not have any more.", type: str}
+        shared: {description: Whether other labs may have it as well., type: bool}
+        utilization: {description: "Percent of the time in which it computed, null where nobody can tell.", type: int}
+        memory: {description: "Bytes C(used) and C(total), of all its users; null where nobody can tell.", type: dict}
     drift:
       description: Option to C(declared) and C(found), for all that is not as it was last declared.
       type: dict

@@ -9,10 +9,13 @@ import html
 from collections.abc import Mapping
 from typing import Any
 
-from ._status import last_activity, memory_of, state_of, summary
+from ._status import any_gpus, gpu_names, gpus_of, last_activity, memory_of, state_of, summary
 
-COLUMNS = ("State", "Host", "Lab", "Kernels", "Memory", "Disk", "Last active", "Version", "Image", "Drift")
-WIDTHS = (9, 14, 11, 13, 10, 7, 10, 7, 13, 6)  # percent of the page; a browser need not look at all rows for them
+# Name of a column -> its share of the page; a browser need not look at all rows for it.
+COLUMNS = {
+    "State": 9, "Host": 14, "Lab": 11, "Kernels": 13, "Memory": 10, "GPUs": 8, "Disk": 7, "Last active": 10,
+    "Version": 7, "Image": 13, "Drift": 6,
+}  # fmt: skip
 STYLE = """
 :root { color-scheme: light dark; --line: #d0d7de; --soft: #59636e; --bad: #b42318; --back: #fff; --text: #1f2328;
   --good: #1a7f37; --note: #9a6700; --head: #f6f8fa; }
@@ -103,15 +106,16 @@ script-src 'unsafe-inline'">
 
 def page(status: Mapping[str, Any], now: str) -> str:
     """The page. ``now``: when the fleet was asked, as people read it."""
+    columns = {name: width for name, width in COLUMNS.items() if name != "GPUs" or any_gpus(status)}
     return PAGE.format(
         style=STYLE,
         script=SCRIPT,
         summary=_text(summary(status)),
         now=_text(now),
         hosts=_silent(status),
-        widths="".join(f'<col style="width: {width}%">' for width in WIDTHS),
-        head="".join(f"<th scope=col><button type=button>{name}</button></th>" for name in COLUMNS),
-        rows="\n".join(_row(lab) for lab in status["labs"]),
+        widths="".join(f'<col style="width: {width}%">' for width in columns.values()),
+        head="".join(f"<th scope=col><button type=button>{name}</button></th>" for name in columns),
+        rows="\n".join(_row(lab, "GPUs" in columns) for lab in status["labs"]),
     )
 
 
@@ -124,31 +128,32 @@ def _silent(status: Mapping[str, Any]) -> str:
     return f"<ul class=hosts>\n{''.join(items)}</ul>\n" if items else ""
 
 
-def _row(lab: Mapping[str, Any]) -> str:
+def _row(lab: Mapping[str, Any], gpus: bool) -> str:
     trouble = not lab["healthy"] or bool(lab["drift"])
     marks = f"{' data-trouble=1' if trouble else ''}{' data-busy=1' if lab['busy'] else ''}"
     size = (lab["work_dir"] or {}).get("size")
     used = (lab["memory"] or {}).get("used")
     cells = [
-        _cell(0, _text(state_of(lab)), "good" if lab["healthy"] else "bad", title=lab["reason"]),
-        _cell(1, _text(lab["host"])),
-        _cell(2, _link(lab)),
-        _cell(3, _kernels(lab), key=len(lab["kernels"])),
-        _cell(4, _text(memory_of(lab["memory"])), key=used or 0),
-        _cell(5, "-" if size is None else f"{size / 1e6:.1f} MB", key=size or 0),
-        _cell(6, _text(last_activity(lab).replace("T", " ")[:16]) or "-"),
-        _cell(7, _text(lab["jupyterlab_version"] or "-")),
-        _cell(8, _text(lab["image"])),
-        _cell(9, _text(", ".join(sorted(lab["drift"])) or "-"), "note" if lab["drift"] else ""),
+        _cell("State", _text(state_of(lab)), "good" if lab["healthy"] else "bad", title=lab["reason"]),
+        _cell("Host", _text(lab["host"])),
+        _cell("Lab", _link(lab)),
+        _cell("Kernels", _kernels(lab), key=len(lab["kernels"])),
+        _cell("Memory", _text(memory_of(lab["memory"])), key=used or 0),
+        *([_cell("GPUs", _text(gpus_of(lab)), title=gpu_names(lab))] if gpus else []),
+        _cell("Disk", "-" if size is None else f"{size / 1e6:.1f} MB", key=size or 0),
+        _cell("Last active", _text(last_activity(lab).replace("T", " ")[:16]) or "-"),
+        _cell("Version", _text(lab["jupyterlab_version"] or "-")),
+        _cell("Image", _text(lab["image"])),
+        _cell("Drift", _text(", ".join(sorted(lab["drift"])) or "-"), "note" if lab["drift"] else ""),
     ]
     return f"<tr{marks}>{''.join(cells)}</tr>"
 
 
-def _cell(column: int, content: str, kind: str = "", key: Any = None, title: str = "") -> str:
+def _cell(column: str, content: str, kind: str = "", key: Any = None, title: str = "") -> str:
     more = f' class="{kind}"' if kind else ""
     more += f' data-key="{key}"' if key is not None else ""
     more += f' title="{_text(title)}"' if title else ""
-    return f'<td data-name="{COLUMNS[column]}"{more}>{content}</td>'
+    return f'<td data-name="{column}"{more}>{content}</td>'
 
 
 def _link(lab: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+GPUS = "GPUS"  # a column where there is a lab with any
 HEADING = ("HOST", "LAB", "STATE", "KERNELS", "MEMORY", "JUPYTERLAB", "DRIFT", "ADDRESS")
 # Name of a metric -> what it is, and its value for a lab; None where nobody can tell.
 METRICS = {
@@ -20,9 +21,16 @@ METRICS = {
         "Memory that the lab may use, 0 for no limit.",
         lambda lab: (lab["memory"] or {}).get("allowed"),
     ),
+    "gpus": ("GPUs that the lab was given.", lambda lab: len(lab.get("gpus") or [])),
     "work_bytes": ("Size of the work directory.", lambda lab: (lab["work_dir"] or {}).get("size")),
     "drift": ("Options that are not as they were declared.", lambda lab: len(lab["drift"])),
     "last_activity_timestamp_seconds": ("When a kernel last did something.", lambda lab: _seconds(last_activity(lab))),
+}
+# The same of a GPU that a lab was given, whoever else may have it.
+GPU_METRICS = {
+    "utilization_percent": ("How much of the time the GPU computes.", lambda gpu: gpu["utilization"]),
+    "memory_bytes": ("Memory of the GPU that is used.", lambda gpu: gpu["memory"]["used"]),
+    "memory_total_bytes": ("Memory of the GPU.", lambda gpu: gpu["memory"]["total"]),
 }
 
 
@@ -99,7 +107,11 @@ def table(status: Mapping[str, Any]) -> list[str]:
         (host["name"], "-", host["reason"].splitlines()[0][:60]) for host in status["hosts"] if not host["healthy"]
     ]
     rows = [HEADING, *((*row, *["-"] * (len(HEADING) - len(row))) for row in silent), *map(_row, status["labs"])]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADING))]
+    if any_gpus(status):
+        cells = [GPUS, *["-"] * len(silent), *map(gpus_of, status["labs"])]
+        at = HEADING.index("MEMORY") + 1
+        rows = [(*row[:at], cell, *row[at:]) for row, cell in zip(rows, cells)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     return [*lines, summary(status)]
 
@@ -112,6 +124,11 @@ def prometheus(status: Mapping[str, Any]) -> str:
     for name, (what, value_of) in METRICS.items():
         values = [(_named(lab), value_of(lab)) for lab in status["labs"]]
         lines += _family(f"myjupyter_lab_{name}", what, values)
+    for name, (what, value_of_gpu) in GPU_METRICS.items():
+        gpus = [
+            ({**_named(lab), "gpu": gpu["uuid"]}, value_of_gpu(gpu)) for lab in status["labs"] for gpu in _gpus(lab)
+        ]
+        lines += _family(f"myjupyter_lab_gpu_{name}", what, gpus)
     about = ("state", "image", "jupyterlab_version", "python_version")
     infos = [({**_named(lab), **{key: str(lab[key] or "") for key in about}}, 1) for lab in status["labs"]]
     return "\n".join(lines + _family("myjupyter_lab_info", "What the lab runs.", infos)) + "\n"
@@ -160,6 +177,27 @@ def memory_of(memory: Mapping[str, Any] | None) -> str:
         return "-"
     used = f"{memory['used'] / 1024**2:.0f} MB"
     return f"{used} of {memory['allowed'] / 1024**2:.0f}" if memory["allowed"] else used
+
+
+def any_gpus(status: Mapping[str, Any]) -> bool:
+    """Whether there is a lab with a GPU."""
+    return any(_gpus(lab) for lab in status["labs"])
+
+
+def gpus_of(lab: Mapping[str, Any]) -> str:
+    """How many GPUs a lab was given, and how busy they are."""
+    gpus = _gpus(lab)
+    busy = ", ".join("?" if gpu["utilization"] is None else f"{gpu['utilization']}%" for gpu in gpus)
+    return f"{len(gpus)} ({busy})" if busy.strip("?, ") else str(len(gpus) or "-")
+
+
+def gpu_names(lab: Mapping[str, Any]) -> str:
+    """The GPUs of a lab, each by its name and UUID."""
+    return ", ".join(f"{gpu['name'] or 'gone'} {gpu['uuid']}" for gpu in _gpus(lab))
+
+
+def _gpus(lab: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return lab.get("gpus") or []
 
 
 def _count(number: int, what: str) -> list[str]:

@@ -16,6 +16,8 @@ import uuid
 import pytest
 import websocket
 
+from tests.conftest import ROOT
+
 from .images import Images
 
 
@@ -147,6 +149,21 @@ def host(engine, run_module, tmp_path, base):
     labs = Host(engine, run_module, tmp_path, base)
     yield labs
     labs.clean()
+
+
+@pytest.fixture
+def seen_gpus(tmp_path, monkeypatch):
+    """UUIDs of two GPUs that modules are shown by stand-ins of NVIDIA's programs; the engine knows of none."""
+    uuids = ["GPU-aaaa", "GPU-bbbb"]
+    programs = tmp_path / "programs"
+    shutil.copytree(ROOT / "tests/hosts/gpus", programs)
+    for path in programs.iterdir():
+        path.chmod(0o755)
+    (programs / "list").write_text("".join(f"GPU {n}: NVIDIA L4 (UUID: {uuid})\n" for n, uuid in enumerate(uuids)))
+    (programs / "usage").write_text("")
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("FAKE_GPUS", str(programs))
+    return uuids
 
 
 @pytest.fixture(scope="session")

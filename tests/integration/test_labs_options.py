@@ -44,15 +44,26 @@ def test_in_the_container(host, option, value, holds):
     assert not host.labs(lab)["changed"]
 
 
-def test_gpus_are_asked_of_the_engine(host):
-    """No GPU is here: the request is seen in a container that is not started."""
-    uuids = ["GPU-8932f937-d72c-4106-c12f-20bd9faed9f6"]
-    for number, (gpus, count, ids) in enumerate([("all", -1, None), (2, 2, None), (uuids, 0, uuids)]):
-        lab = host.lab(f"g{number}", gpus=gpus, state="stopped")
-        host.labs(lab)
-        request = host.inspect(f"g{number}")["HostConfig"]["DeviceRequests"][0]
-        assert (request["Count"], request["DeviceIDs"], request["Capabilities"]) == (count, ids, [["gpu"]])
-        assert not host.labs(lab)["changed"]
+def test_gpus_are_asked_of_the_engine_by_uuid(host, seen_gpus):
+    """Each foretold, done, and done again. The engine here has no GPU to give to a lab that starts."""
+
+    def gpus():
+        requests = host.inspect()["HostConfig"]["DeviceRequests"]
+        return [uuid for request in requests for uuid in request["DeviceIDs"]]
+
+    for wanted, given in [(1, seen_gpus[:1]), ("all", seen_gpus), ([seen_gpus[1]], seen_gpus[1:]), (1, seen_gpus[1:])]:
+        lab = host.lab(gpus=wanted, state="stopped")
+        foretold = host.labs(lab, check=True)
+        done = host.labs(lab)
+        for result in (foretold, done):
+            assert result["labs"][0]["gpus"] == given
+        assert foretold["steps"] == done["steps"] and foretold["diff"] == done["diff"]
+        assert gpus() == given
+        for check in (True, False):
+            assert not host.labs(lab, check=check)["changed"]
+    host.labs(host.lab(state="stopped"))
+    assert not host.inspect()["HostConfig"]["DeviceRequests"]
+    assert "NVIDIA_VISIBLE_DEVICES=void" in host.inspect()["Config"]["Env"]
 
 
 def test_port_given_and_auto(host):

@@ -34,6 +34,28 @@ def test_merge(found, declared, wanted):
     assert _daemon.merge(merged, declared) == wanted, "a second run changes nothing"
 
 
+NVIDIA = {"nvidia": {"path": "nvidia-container-runtime"}}
+
+
+@pytest.mark.parametrize(
+    "found, declared, runtimes",
+    [
+        ({}, {}, NVIDIA),
+        ({"runtimes": {"a": {"path": "/a"}}}, {}, {"a": {"path": "/a"}, **NVIDIA}),
+        ({"runtimes": {"nvidia": {"path": "/n", "args": []}}}, {}, {"nvidia": {"path": "/n", "args": []}}),
+        ({}, {"runtimes": {"nvidia": {"path": "/own"}}}, {"nvidia": {"path": "/own"}}),
+        ({}, {"runtimes": {"b": {"path": "/b"}}}, {"b": {"path": "/b"}, **NVIDIA}),
+        ({"runtimes": NVIDIA}, {"runtimes": {"nvidia": None}}, {}),
+        ({"runtimes": NVIDIA}, {"runtimes": None}, None),
+    ],
+)
+def test_nvidias_runtime_is_registered_where_nobody_says_otherwise(found, declared, runtimes):
+    merged = _daemon.merge(found, declared, gpus=True)
+    assert merged.get("runtimes") == runtimes
+    assert _daemon.merge(merged, declared, gpus=True) == merged
+    assert "runtimes" not in _daemon.merge({}, {})
+
+
 def test_a_swarm_is_not_given_live_restore():
     assert "live-restore" not in _daemon.merge({}, {}, swarm=True)
 

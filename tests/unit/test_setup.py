@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import FleetError, InvalidInput
+from ansible_collections.myjupyter.fleet.plugins.module_utils._gpu import Device, Hardware
 from ansible_collections.myjupyter.fleet.plugins.module_utils.dockerd import _decide, _packages, _setup
 
 PARAMS = {
@@ -21,6 +22,7 @@ PARAMS = {
     "registry_certificates": {},
     "free_space": "2G",
     "state": "started",
+    "gpus": "auto",
 }
 DEBIAN = _packages.Release("Debian 13", "debian", "debian", "trixie")
 SUSE = _packages.Release("openSUSE Leap 15.6", "", "")
@@ -189,3 +191,59 @@ def test_bad_options_are_refused(params, said):
 @pytest.mark.parametrize("text, size", [("2G", 2 * 1024**3), ("1.5 GB", 3 * 512 * 1024**2), ("10", 10)])
 def test_sizes(text, size):
     assert _setup.parse({**PARAMS, "free_space": text}).free_space == size
+
+
+CARD = Hardware(cards=("0000:01:00.0",))
+SEEN = Hardware(cards=CARD.cards, devices=(Device("GPU-a", "NVIDIA L4", "0"),))
+READY = replace(SEEN, hook="/usr/bin/nvidia-container-runtime-hook")
+TOOLKIT = "nvidia-container-toolkit"
+
+
+@pytest.mark.parametrize(
+    "hardware, gpus, comes",
+    [
+        (Hardware(), "auto", False),
+        (CARD, "auto", False),
+        (SEEN, "auto", True),
+        (READY, "auto", False),
+        (SEEN, "none", False),
+        (Hardware(), "always", True),
+        (CARD, "always", True),
+    ],
+)
+def test_the_toolkit_comes_where_a_driver_shows_gpus_or_where_it_is_asked_for(hardware, gpus, comes):
+    result = plan(replace(DONE, hardware=hardware), gpus=gpus)
+    assert (TOOLKIT in result.packages, result.toolkit_repository) == (comes, comes)
+
+
+def test_the_engine_is_restarted_once_for_the_toolkit():
+    before = replace(DONE, hardware=SEEN)
+    assert not plan(before).changes, "no runtime is registered that is not there yet"
+    foretold = _decide.plan(_setup.parse(PARAMS), before, foretold=True)
+    assert foretold.then == "restart" and foretold.steps[-1].endswith("for runtimes, NVIDIA's container toolkit")
+    there = replace(DONE, hardware=READY)
+    result = plan(there)
+    assert result.then == "restart" and '"nvidia-container-runtime"' in result.files["/etc/docker/daemon.json"]
+    written = replace(there, files=result.files)
+    assert plan(written).then == "restart", "it has not read it yet"
+    engine = replace(RUNNING, runtimes=frozenset({"runc", "nvidia"}))
+    assert plan(replace(written, engine=engine)).steps == ()
+
+
+def test_no_container_ends_for_the_toolkit():
+    engine = replace(RUNNING, containers_running=2)
+    found = replace(DONE, hardware=READY, engine=engine)
+    with pytest.raises(FleetError, match="NVIDIA's container toolkit needs a restart .* end 2 running containers"):
+        plan(found, daemon={"live-restore": False})
+
+
+def test_a_card_without_a_driver_is_warned_of():
+    assert "(0000:01:00.0), and no driver of NVIDIA's shows it" in plan(replace(DONE, hardware=CARD)).warnings[0]
+    assert plan(replace(DONE, hardware=SEEN)).warnings == ()
+
+
+def test_an_engine_left_alone_gets_no_toolkit_and_a_warning():
+    found = replace(DONE, hardware=SEEN, engine=replace(RUNNING, keeper="hand"))
+    result = plan(found)
+    assert result.packages == () and "install NVIDIA's container toolkit" in result.warnings[0]
+    assert plan(replace(found, hardware=READY)).warnings == ()

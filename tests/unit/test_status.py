@@ -107,3 +107,31 @@ def test_the_page_holds_all_and_trusts_nothing():
     assert "<script>alert" not in page and page.count("<script>") == 1
     assert "javascript:" not in page
     assert "http://" not in page and "https://" not in page and "src=" not in page.replace("-src", "")
+
+
+GPU = {"uuid": "GPU-a", "name": "NVIDIA L4", "shared": False, "utilization": 37, "memory": {"used": 5, "total": 9}}
+PART = {**GPU, "uuid": "MIG-1", "utilization": None, "memory": {"used": None, "total": None}}
+GONE = {**PART, "uuid": "GPU-x", "name": None}
+
+
+@pytest.mark.parametrize(
+    ("gpus", "told"), [([], "-"), ([GPU], "1 (37%)"), ([GPU, PART], "2 (37%, ?)"), ([PART], "1"), (None, "-")]
+)
+def test_gpus_are_told_in_a_column_where_there_are_any(gpus, told):
+    lines = fleet_status({"one": {"labs": [{**ANA, "gpus": gpus}, {**BEN, "gpus": [GPU]}]}, "two": {"msg": "no"}})
+    at = lines[0].index("GPUS")
+    assert lines[3][at : at + 12].strip().startswith(told)
+    assert "GPUS" not in fleet_status({"one": {"labs": [{**ANA, "gpus": []}, BEN]}})[0]
+
+
+def test_gpus_are_told_by_name_on_the_page_and_in_metrics():
+    status = _status.gather({"one": {"labs": [{**ANA, "gpus": [GPU, PART, GONE]}, {**BEN, "gpus": []}]}})
+    page = _page.page(status, "now")
+    assert page.count(">GPUs<") == 1 and 'title="NVIDIA L4 GPU-a, NVIDIA L4 MIG-1, gone GPU-x"' in page
+    assert ">GPUs<" not in _page.page(_status.gather({"one": {"labs": [ANA]}}), "now")
+    lines = _status.prometheus(status).splitlines()
+    assert (
+        'myjupyter_lab_gpus{host="one",lab="ana"} 3' in lines and 'myjupyter_lab_gpus{host="one",lab="ben"} 0' in lines
+    )
+    assert 'myjupyter_lab_gpu_utilization_percent{host="one",lab="ana",gpu="GPU-a"} 37' in lines
+    assert not [line for line in lines if "MIG-1" in line]

@@ -21,6 +21,8 @@ RELOADABLE = frozenset(
 # Filled in where neither the file nor the user says anything: labs outlive dockerd, logs do not fill the disk.
 ROTATION = {"max-size": "10m", "max-file": "3"}
 ROTATING_DRIVERS = ("json-file", "local")
+# As NVIDIA's own tool registers it; an entry that is there stays as it is.
+NVIDIA_RUNTIME = {"nvidia": {"path": "nvidia-container-runtime"}}
 
 
 def parse(text: str | None) -> dict[str, Any]:
@@ -38,12 +40,18 @@ def parse(text: str | None) -> dict[str, Any]:
     return found
 
 
-def merge(found: Mapping[str, Any], declared: Mapping[str, Any], swarm: bool = False) -> dict[str, Any]:
+def merge(
+    found: Mapping[str, Any], declared: Mapping[str, Any], swarm: bool = False, gpus: bool = False
+) -> dict[str, Any]:  # fmt: skip
     """``found`` with everything ``declared``, and with our own defaults where both are silent.
 
     A declared None takes a key away. ``swarm`` (bool): the engine is part of a swarm, which refuses live-restore.
+    ``gpus`` (bool): NVIDIA's runtime is there to be registered.
     """
     result = _overlay(found, declared)
+    runtimes = declared.get("runtimes", {})
+    if gpus and runtimes is not None and "nvidia" not in runtimes:
+        result["runtimes"] = {**NVIDIA_RUNTIME, **result.get("runtimes", {})}
     if "live-restore" not in declared and not swarm:
         result.setdefault("live-restore", True)
     options = result.get("log-opts", {})

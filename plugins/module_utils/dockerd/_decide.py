@@ -12,13 +12,18 @@ from .._errors import EngineError, FleetError, InvalidInput
 from . import _daemon, _packages
 from ._setup import DROP_IN, ENV_FILE, PROXIES, SYSV_DEFAULTS, SYSV_LINE, Found, Plan, Wanted, certificate_file
 
+TOOLKIT = "NVIDIA's container toolkit"
 
-def plan(wanted: Wanted, found: Found) -> Plan:
-    """What brings the host from ``found`` to ``wanted``. Raises FleetError for what cannot or must not be done."""
+
+def plan(wanted: Wanted, found: Found, foretold: bool = False) -> Plan:
+    """What brings the host from ``found`` to ``wanted``. Raises FleetError for what cannot or must not be done.
+
+    ``foretold``: as if the missing packages were there already, which is how it is going to be.
+    """
     managed, decision = _whose(wanted, found)
     if managed and found.engine and found.engine.keeper == "elsewhere":
         found = replace(found, engine=None)  # one of our own beside it
-    way = (_ours if managed else _left_alone)(wanted, found, decision)
+    way = _ours(wanted, found, decision, foretold) if managed else _left_alone(wanted, found, decision)
     if way.steps and not found.root:
         raise FleetError(
             f"Root is needed to {way.steps[0]}: set become: true for the role docker_engine, "
@@ -67,14 +72,20 @@ def _keeper(found: Found) -> str:
 def _left_alone(wanted: Wanted, found: Found, decision: str) -> Plan:
     packages, venv = _sdk(wanted, found)
     steps = _say_packages(packages, venv)
-    return Plan(False, decision, packages=tuple(packages), sdk_venv=venv, steps=tuple(steps))
+    warnings = []
+    if _needs_toolkit(wanted, found) and not found.hardware.hook:
+        warnings.append(
+            f"This host has GPUs, and its engine, which is left alone, cannot give them to labs: install {TOOLKIT}."
+        )
+    return Plan(False, decision, packages=tuple(packages), sdk_venv=venv, steps=tuple(steps), warnings=tuple(warnings))
 
 
-def _ours(wanted: Wanted, found: Found, decision: str) -> Plan:
+def _ours(wanted: Wanted, found: Found, decision: str, foretold: bool) -> Plan:
     packages, repository, hold = _software(wanted, found)
     extra, venv = _sdk(wanted, found)
-    packages += extra
-    files, keys = _files(wanted, found)
+    toolkit = [_packages.TOOLKIT] if _needs_toolkit(wanted, found) and not found.hardware.hook else []
+    packages += extra + toolkit
+    files, keys = _files(wanted, found, foretold)
     then = _then(wanted, found, keys)
     enable = found.services == "systemd" and not found.enabled and not packages
     users = [name for name, member in found.users.items() if not member]
@@ -90,6 +101,7 @@ def _ours(wanted: Wanted, found: Found, decision: str) -> Plan:
         decision,
         packages=tuple(packages),
         repository=repository,
+        toolkit_repository=bool(toolkit),
         hold=tuple(hold),
         sdk_venv=venv,
         users=tuple(users),
@@ -127,11 +139,16 @@ def _sdk(wanted: Wanted, found: Found) -> tuple[list[str], bool]:
     return (["python3-venv"] if needs_venv else []), True
 
 
-def _files(wanted: Wanted, found: Found) -> tuple[dict[str, str], list[str]]:
+def _needs_toolkit(wanted: Wanted, found: Found) -> bool:
+    return wanted.gpus == "always" or (wanted.gpus == "auto" and bool(found.hardware.devices))
+
+
+def _files(wanted: Wanted, found: Found, foretold: bool) -> tuple[dict[str, str], list[str]]:
     """The files to write, and the names of what changes in how dockerd runs."""
     swarm = bool(found.engine and found.engine.swarm)
     before = _daemon.parse(found.files.get(_daemon.DAEMON_JSON))
-    after = _daemon.merge(before, wanted.daemon, swarm)
+    toolkit = _needs_toolkit(wanted, found) and (foretold or bool(found.hardware.hook))
+    after = _daemon.merge(before, wanted.daemon, swarm, toolkit)
     keys = _daemon.changed_keys(before, after)
     texts = {_daemon.DAEMON_JSON: _daemon.as_text(after)} if keys else {}
     proxies = _proxy_files(wanted, found)
@@ -145,6 +162,9 @@ def _files(wanted: Wanted, found: Found) -> tuple[dict[str, str], list[str]]:
     # The file may say live-restore already, and dockerd not have read it yet.
     if found.engine and after.get("live-restore") and not found.engine.live_restore and "live-restore" not in keys:
         keys.append("live-restore")
+    # dockerd looks for the toolkit when it starts, and never again: a reload would know the runtime alone.
+    if found.engine and "nvidia" in after.get("runtimes", {}) and "nvidia" not in found.engine.runtimes and toolkit:
+        keys.append(TOOLKIT)
     return texts, keys
 
 
@@ -215,9 +235,15 @@ def _stays_alive(wanted: Wanted, found: Found) -> bool:
 
 
 def _warnings(wanted: Wanted, found: Found) -> list[str]:
+    warnings = []
     if found.engine and not _stays_alive(wanted, found):
-        return ["live-restore is off on this host's engine: labs end when it restarts or dies."]
-    return []
+        warnings.append("live-restore is off on this host's engine: labs end when it restarts or dies.")
+    if found.hardware.cards and not found.hardware.devices:
+        warnings.append(
+            f"This host has an NVIDIA GPU ({', '.join(found.hardware.cards)}), and no driver of NVIDIA's shows it: "
+            "install the driver, so that `nvidia-smi -L` lists the GPU, or say gpus: none."
+        )
+    return warnings
 
 
 def _bare(package: str) -> str:

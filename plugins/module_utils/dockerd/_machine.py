@@ -22,8 +22,10 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from .. import _nvidia
 from .._engine import DEFAULT_SOCKET, find
 from .._errors import EngineError
+from .._gpu import Hardware
 from . import _packages, _setup
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -55,6 +57,7 @@ def observe(wanted: _setup.Wanted) -> _setup.Found:
         files={path: read(path) for path in _setup.files_of_interest(wanted)},
         users={name: _is_member(name) for name in wanted.users},
         free_space=_free_space(str(wanted.daemon.get("data-root") or "/var/lib/docker")),
+        hardware=Hardware() if wanted.gpus == "none" else _nvidia.look(),
     )
 
 
@@ -93,6 +96,7 @@ def running() -> _setup.Running | None:
         containers=about.get("Containers", 0),
         containers_running=about.get("ContainersRunning", 0),
         outdated=_is_replaced(pid),
+        runtimes=frozenset(about.get("Runtimes") or ()),
     )
 
 

@@ -20,8 +20,10 @@ ALL_IN_ONE = frozenset({"bullseye", "bookworm"})
 FROM_DOCKER = ("docker-ce", "docker-ce-cli", "containerd.io", "docker-buildx-plugin")
 VERSIONED = frozenset({"docker.io", "docker-cli", "moby-engine", "docker-ce", "docker-ce-cli"})
 SDK = "python3-docker"
+TOOLKIT = "nvidia-container-toolkit"
 # Every package that is worth asking a host about.
-KNOWN = (*ENGINES, *FROM_DOCKER[1:], "docker-cli", "docker-buildx", "iptables", "ca-certificates", "python3-venv", SDK)
+KNOWN = (*ENGINES, *FROM_DOCKER[1:], "docker-cli", "docker-buildx", "iptables", "ca-certificates")
+KNOWN += ("python3-venv", SDK, TOOLKIT)
 
 
 @dataclass(frozen=True)

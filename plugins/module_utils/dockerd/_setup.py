@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._errors import InvalidInput
+from .._gpu import Hardware
 from . import _daemon, _packages
 
 ENV_FILE = "/etc/docker/myjupyter.env"
@@ -35,6 +36,7 @@ class Wanted:
     registry_certificates: Mapping[str, str]
     free_space: int
     state: str = "started"
+    gpus: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Running:
     """An engine that answers.
 
     ``keeper``: service, us, hand (somebody started it), or elsewhere (it is not this host's own).
-    ``outdated``: its program was replaced, by an upgrade, since it started.
+    ``outdated``: its program was replaced, by an upgrade, since it started. ``runtimes``: those that it knows.
     """
 
     address: str
@@ -55,6 +57,7 @@ class Running:
     containers: int = 0
     containers_running: int = 0
     outdated: bool = False
+    runtimes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class Found:
     files: Mapping[str, str | None] = field(default_factory=dict)
     users: Mapping[str, bool | None] = field(default_factory=dict)
     free_space: int = 0
+    hardware: Hardware = Hardware()
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ class Plan:
     decision: str
     packages: tuple[str, ...] = ()
     repository: bool = False
+    toolkit_repository: bool = False
     hold: tuple[str, ...] = ()
     sdk_venv: bool = False
     users: tuple[str, ...] = ()
@@ -118,7 +123,7 @@ def parse(params: Mapping[str, Any]) -> Wanted:
     size = re.fullmatch(r"(\d+(?:\.\d+)?) *([KMGT]?)B?", params["free_space"].strip().upper())
     if not size:
         raise InvalidInput("free_space", params["free_space"], "is no size: write one such as 2G.")
-    chosen = {key: params[key] for key in ("manage", "source", "hold", "sdk", "daemon", "proxies", "state")}
+    chosen = {key: params[key] for key in ("manage", "source", "hold", "sdk", "daemon", "proxies", "state", "gpus")}
     version = params["version"].split(":", 1)[-1]
     return Wanted(
         **chosen,
@@ -149,6 +154,7 @@ def result(plan: Plan, found: Found) -> dict[str, Any]:
         "missing": {
             "packages": list(plan.packages),
             "repository": plan.repository,
+            "toolkit_repository": plan.toolkit_repository,
             "hold": list(plan.hold),
             "sdk_venv": plan.sdk_venv,
             "users": list(plan.users),

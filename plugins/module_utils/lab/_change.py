@@ -12,6 +12,7 @@ from typing import Any
 from .._engine import Engine
 from .._errors import FleetError, LabError
 from . import _containers, _jupyter, _rescue
+from ._gpus import in_turns, put_off_waiting, waits_for
 from ._options import Options
 from ._plan import LabPlan
 from ._run import Run
@@ -30,7 +31,7 @@ def judged(engine: Engine, plans: list[LabPlan], options: Options) -> list[LabPl
     if not any(plan.steps for plan in plans):
         return plans
     plans = _side_by_side(lambda plan: _rescue.planned(engine, plan), plans, options.at_once)
-    return plans if options.when_busy == "force" else _put_off(plans, options)
+    return plans if options.when_busy == "force" else put_off_waiting(_put_off(plans, options))
 
 
 def _put_off(plans: list[LabPlan], options: Options) -> list[LabPlan]:
@@ -47,9 +48,13 @@ def _put_off(plans: list[LabPlan], options: Options) -> list[LabPlan]:
 
 
 def carry_out(engine: Engine, plans: list[LabPlan], options: Options) -> list[FleetError]:
-    """Take every plan's steps; what went wrong. One lab's trouble does not hold up the others."""
+    """Take every plan's steps; what went wrong. One lab's trouble holds up who is to get its GPU, and no others."""
+    failed: dict[str, FleetError] = {}
 
     def attempt(plan: LabPlan) -> FleetError | None:
+        in_the_way = sorted(waits_for(plan, plans) & failed.keys())
+        if in_the_way:
+            return LabError(f"{plan.wanted.name} was left as it is: its GPU is still that of {in_the_way[0]}.")
         try:
             Run(engine, plan, options).all_steps()
         except FleetError as error:
@@ -58,7 +63,10 @@ def carry_out(engine: Engine, plans: list[LabPlan], options: Options) -> list[Fl
             return LabError(f"{plan.wanted.name}: {error}.")
         return None
 
-    return [error for error in _side_by_side(attempt, plans, options.at_once) if error]
+    for turn in in_turns(plans):
+        errors = _side_by_side(attempt, turn, options.at_once)
+        failed.update({plan.wanted.name: error for plan, error in zip(turn, errors) if error})
+    return list(failed.values())
 
 
 def _side_by_side(function: Callable[[LabPlan], Any], plans: list[LabPlan], at_once: int) -> list[Any]:

@@ -18,6 +18,8 @@ from ._lab import LAB_LABEL, SPEC_LABEL, Lab, from_label, to_label
 RUN_DIR = "/run/myjupyter"  # token and server configuration, read only
 RUNTIME_DIR = "/run/jupyter"  # a tmpfs: what the server writes of its token and cookies ends with it
 USERS_GROUP = "100"
+NVIDIA = "nvidia"
+VISIBLE = "NVIDIA_VISIBLE_DEVICES="
 CPU_PERIOD = 100_000  # microseconds
 NANOSECONDS = 1_000_000_000
 
@@ -103,6 +105,7 @@ def found_from(inspect: Mapping[str, Any]) -> Found:
         cpus=_cpus(host),
         pids_limit=max(host.get("PidsLimit") or 0, 0),
         restart_policy=host["RestartPolicy"]["Name"] or "no",
+        gpus=sorted(gpus_of(inspect)),
         networks=[] if wanted_default else list(networks),
     )
     return Found(
@@ -118,9 +121,24 @@ def found_from(inspect: Mapping[str, Any]) -> Found:
     )
 
 
+def gpus_of(inspect: Mapping[str, Any]) -> list[str]:
+    """The GPUs that a container was given by name: UUIDs, or nvidia-smi's indexes. Those of one that asked for a
+    number of them, or for all, are not known: it watches them, as a monitor does, or shares them unknowingly."""
+    host = inspect["HostConfig"]
+    requests = [item for item in host.get("DeviceRequests") or [] if _is_for_gpus(item)]
+    named = [name for item in requests for name in item.get("DeviceIDs") or []]
+    if host.get("Runtime") == NVIDIA and not requests:
+        values = (item.partition("=")[2] for item in inspect["Config"].get("Env") or [] if item.startswith(VISIBLE))
+        named = [name for value in values for name in value.split(",")]
+    # The Container Device Interface writes nvidia.com/gpu=NAME.
+    return [name.rpartition("=")[2] for name in named if name]
+
+
 def _environment(lab: Lab) -> dict[str, str]:
     return {
         **_identity(lab),
+        # Images made for CUDA say "all", which counts where NVIDIA's runtime is the engine's default.
+        **({} if lab.gpus else {VISIBLE.rstrip("="): "void"}),
         **lab.env,
         "JUPYTER_TOKEN_FILE": f"{RUN_DIR}/token",
         "JUPYTER_CONFIG_PATH": RUN_DIR,
@@ -152,11 +170,13 @@ def _mounts(lab: Lab, private_dir: str) -> list[dict[str, Any]]:
 
 
 def _device_requests(gpus: list[str]) -> list[dict[str, Any]]:
-    if not gpus:
-        return []
-    if gpus == ["all"] or gpus[0].isdigit():
-        return [{"Driver": "", "Count": -1 if gpus == ["all"] else int(gpus[0]), "Capabilities": [["gpu"]]}]
-    return [{"Driver": "", "DeviceIDs": gpus, "Capabilities": [["gpu"]]}]
+    return [{"Driver": "", "DeviceIDs": gpus, "Capabilities": [["gpu"]]}] if gpus else []
+
+
+def _is_for_gpus(request: Mapping[str, Any]) -> bool:
+    capabilities = {name for names in request.get("Capabilities") or [] for name in names}
+    by_interface = any(name.startswith("nvidia.com/") for name in request.get("DeviceIDs") or [])
+    return bool(capabilities & {"gpu", NVIDIA}) or request.get("Driver") == NVIDIA or by_interface
 
 
 def _healthcheck(wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,13 +30,14 @@ class Seen:
     labs: list[Found]
     taken: list[Taken]
     strangers: set[str]
+    others: tuple[str, ...] = ()  # ids of the containers that run and are no labs of ours
 
 
 def observe(engine: Engine) -> Seen:
     with translated("list the containers"):
         every = engine.api.containers(all=True)
-    inspected = [_inspected(engine, item["Id"]) for item in every if _is_ours(item)]
-    labs = [found_from(about) for about in inspected if about]
+    ours = [inspected(engine, item["Id"]) for item in every if _is_ours(item)]
+    labs = [found_from(about) for about in ours if about]
     own_ids = {found.container for found in labs}
     others = [item for item in every if item["Id"] not in own_ids]
     taken = [
@@ -45,10 +46,11 @@ def observe(engine: Engine) -> Seen:
         for port in item.get("Ports") or []
         if port.get("PublicPort") and port.get("Type") == "tcp"
     ]
-    return Seen(labs, taken, {name for item in others for name in _names(item)})
+    running = tuple(item["Id"] for item in others if item.get("State") == "running")
+    return Seen(labs, taken, {name for item in others for name in _names(item)}, running)
 
 
-def _inspected(engine: Engine, container: str) -> Mapping[str, Any] | None:
+def inspected(engine: Engine, container: str) -> Mapping[str, Any] | None:
     """All of a container; None where it has gone since the list was made, as an ephemeral one does by itself."""
     try:
         with translated("list the containers"):

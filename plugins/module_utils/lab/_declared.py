@@ -22,7 +22,7 @@ SMALLEST_MEMORY = 6 * 1024**2  # the engine's own floor
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
 OWNER = re.compile(r"(\d+)(?::(\d+))?")
-GPU = re.compile(r"all|\d+|(GPU|MIG)-[0-9A-Za-z/-]+")
+GPU = re.compile(r"(GPU|MIG)-[0-9A-Za-z/-]+")
 UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 
 
@@ -44,6 +44,7 @@ def _parse(raw: Mapping[str, Any], work_root: str) -> Lab:
             "the first a letter or a digit."
         )  # fmt: skip
     at = f"labs[{name}]"
+    gpus = gpus_of(f"{at}.gpus", raw.get("gpus"))
     lab = Lab(
         name=name,
         image=_text(at, "image", raw.get("image") or "myjupyter"),
@@ -59,7 +60,8 @@ def _parse(raw: Mapping[str, Any], work_root: str) -> Lab:
         memory=_size(at, "memory", raw.get("memory"), SMALLEST_MEMORY),
         cpus=_positive(at, "cpus", raw.get("cpus"), float),
         shm_size=_size(at, "shm_size", raw.get("shm_size"), 1),
-        gpus=_gpus(at, raw.get("gpus")),
+        gpus=gpus,
+        gpus_shared=bool(gpus and raw.get("gpus_shared")),
         pids_limit=_positive(at, "pids_limit", raw.get("pids_limit"), int),
         networks=_networks(at, raw.get("networks") or []),
         mounts=[_mount(at, mount) for mount in raw.get("mounts") or []],
@@ -180,6 +182,8 @@ def _env_value(at: str, key: Any, value: Any) -> str:
         raise InvalidInput(f"{at}.env", key, "is no name for an environment variable.")
     if str(key).startswith("JUPYTER_TOKEN"):
         raise InvalidInput(f"{at}.env", key, "would show the token to everyone: use token or token_file.")
+    if key == "NVIDIA_VISIBLE_DEVICES":
+        raise InvalidInput(f"{at}.env", key, "would reach for GPUs of other labs: use gpus.")
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -205,13 +209,15 @@ def _positive(at: str, option: str, value: Any, kind: type) -> Any:
     return number
 
 
-def _gpus(at: str, value: Any) -> list[str]:
-    """['all'], ['2'] (any two) or UUIDs."""
+def gpus_of(option: str, value: Any) -> list[str]:
+    """['all'], ['2'] (any two) or UUIDs. Raises InvalidInput."""
     given = value if isinstance(value, list) else [value]
-    wanted = [str(item) for item in given if item not in (None, "")]
+    wanted = sorted({str(item) for item in given if item not in (None, "")})
+    if wanted == ["all"] or (len(wanted) == 1 and wanted[0].isdecimal()):
+        return [] if wanted[0].strip("0") == "" else wanted
     for item in wanted:
         if not GPU.fullmatch(item):
-            raise InvalidInput(f"{at}.gpus", item, "should be all, a number, or UUIDs as nvidia-smi -L prints them.")
+            raise InvalidInput(option, item, "should be all, a number, or UUIDs as nvidia-smi -L prints them.")
     return wanted
 
 

@@ -23,9 +23,9 @@ NOT_IN_SPEC = ("state", "token", "token_file", "work_from")
 class Lab:
     """One persistent JupyterLab container.
 
-    Sizes are bytes (0: no limit), ``port`` 0 means that one is still to be chosen, ``owner`` is
-    ``UID:GID`` (empty: not yet settled), ``rootless`` tells of the engine. ``image_digest`` and
-    ``token_digest`` are empty until looked up.
+    Sizes are bytes (0: no limit), ``port`` 0 means that one is still to be chosen, ``gpus`` are UUIDs, or
+    ``all`` or a number where they are still to be chosen, ``owner`` is ``UID:GID`` (empty: not yet settled),
+    ``rootless`` tells of the engine. ``image_digest`` and ``token_digest`` are empty until looked up.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Lab:
     cpus: float = 0.0
     shm_size: int = 0
     gpus: list[str] = field(default_factory=list)
+    gpus_shared: bool = False
     pids_limit: int = 0
     networks: list[str] = field(default_factory=list)
     mounts: list[dict[str, Any]] = field(default_factory=list)

@@ -15,6 +15,7 @@ from .._engine import Engine
 from .._errors import FleetError, InvalidInput, LabError
 from . import _containers, _host, _state
 from ._container import Found
+from ._gpus import in_turns
 from ._lab import Lab
 from ._options import Options
 from ._plan import (
@@ -27,6 +28,7 @@ from ._plan import (
     by_name,
     difference_of,
     plan_lab,
+    plan_purge,
     refuse_labs_of_rosters,
     to_purge,
 )
@@ -66,6 +68,10 @@ def without_engine(declared: list[Lab], options: Options) -> dict[str, Any]:
     """What a first run would do on a host that has no engine yet."""
     labs = [_settled(lab, options, "") for lab in declared]
     labs = assign_ports(labs, {}, _processes(labs, {}), options.first_port)
+    if any(lab.gpus for lab in labs):
+        from . import _given
+
+        labs = _given.assigned_without_engine(labs)
     return _report([plan_lab(lab, None, _first_steps(lab, set())) for lab in labs], options)
 
 
@@ -86,11 +92,20 @@ def _plans(
     if not check:
         _refuse_missing(needed, missing)
     labs = [replace(lab, image_digest=digests.get(lab.image, "")) for lab in labs]
+    going = to_purge(found, declared) if options.purge else {}
+    if any(lab.gpus for lab in needed):
+        from . import _given
+
+        if not check:
+            _given.refuse_without_toolkit(needed)
+        labs = _given.assigned(engine, labs, found, going, seen.others)
     plans = [
         plan_lab(lab, found.get(lab.name), _first_steps(lab, missing | pulled), leftovers.get(lab.name, ()))
         for lab in labs
     ]
-    return plans + (to_purge(found, declared) if options.purge else [])
+    plans += map(plan_purge, going.values())
+    in_turns(plans)  # refuses what no order can bring about
+    return plans
 
 
 def _settled(lab: Lab, options: Options, rootless_user: str) -> Lab:
@@ -196,6 +211,8 @@ def _lab_told(plan: LabPlan, options: Options) -> dict[str, Any]:
     told = {"name": lab.name, "state": state, "changed": plan.changed, "deferred": bool(plan.deferred)}
     if state == "absent":
         return told
+    if plan.deferred and not plan.found:
+        return {**told, "state": "absent"}
     return {
         **told,
         "image": lab.image,
@@ -204,6 +221,7 @@ def _lab_told(plan: LabPlan, options: Options) -> dict[str, Any]:
         "url": url_of(lab, options.hostname, options.state.token(lab.name) if options.show_tokens else ""),
         "work_dir": lab.work_dir,
         "owner": lab.owner,
+        "gpus": lab.gpus,
     }
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .._engine import Engine
-from . import _containers, _host, _jupyter, _state
+from . import _containers, _given, _host, _jupyter, _state
 from ._container import Found
 from ._labs import url_of
 from ._plan import by_name, differences
@@ -35,12 +35,15 @@ def ask(engine: Engine, question: Question) -> dict[str, Any]:
     digests = _containers.digests(engine, [item.as_created.image for item in chosen])
     if not chosen:
         return {"changed": False, "labs": []}
+    gpus = _given.look() if any(item.lab.gpus for item in chosen) else _given.Gpus()
     with ThreadPoolExecutor(max_workers=8) as pool:
-        labs = list(pool.map(lambda item: _about(engine, item, question, digests), chosen))
+        labs = list(pool.map(lambda item: _about(engine, item, question, digests, gpus), chosen))
     return {"changed": False, "labs": labs}
 
 
-def _about(engine: Engine, found: Found, question: Question, digests: Mapping[str, str]) -> dict[str, Any]:
+def _about(
+    engine: Engine, found: Found, question: Question, digests: Mapping[str, str], gpus: _given.Gpus
+) -> dict[str, Any]:  # fmt: skip
     lab, state = found.lab, _state.StateDir(question.state_dir)
     token = state.token(lab.name)
     url = url_of(lab, question.hostname, token if question.show_tokens else "")
@@ -54,7 +57,8 @@ def _about(engine: Engine, found: Found, question: Question, digests: Mapping[st
         "image": lab.image,
         "image_digest": lab.image_digest,
         "work_dir": _work_dir(lab.work_dir, question.sizes),
-        "drift": _drift(found, state, digests),
+        "gpus": [gpus.told(uuid, lab.gpus_shared) for uuid in lab.gpus],
+        "drift": _drift(found, state, digests, gpus),
         **_life(engine, found, token),
     }
 
@@ -96,11 +100,14 @@ def _illness(found: Found, answers: bool) -> str:
     return "its health check fails" if found.health == "unhealthy" else ""
 
 
-def _drift(found: Found, state: _state.StateDir, digests: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Option -> declared and found: what was last declared against the container as it is."""
+def _drift(
+    found: Found, state: _state.StateDir, digests: Mapping[str, str], gpus: _given.Gpus
+) -> dict[str, dict[str, Any]]:  # fmt: skip
+    """Option -> declared and found: what was last declared against the container as it is, less lost GPUs."""
     declared = state.declared(found.lab.name) or found.as_created
     declared = replace(declared, image_digest=digests.get(declared.image, declared.image_digest))
+    there = replace(found.lab, gpus=gpus.there(found.lab.gpus))
     return {
         option.replace("_digest", ""): {"declared": wanted, "found": is_now}
-        for option, (is_now, wanted) in differences(declared, found.lab).items()
+        for option, (is_now, wanted) in differences(declared, there).items()
     }

@@ -125,12 +125,10 @@ def refuse_labs_of_rosters(declared: Iterable[Lab], found: Mapping[str, Found]) 
             )  # fmt: skip
 
 
-def to_purge(found: Mapping[str, Found], declared: Iterable[Lab]) -> list[LabPlan]:
-    """Away with those of our labs that nobody declares; labs of rosters come and go with their rosters."""
+def to_purge(found: Mapping[str, Found], declared: Iterable[Lab]) -> dict[str, Found]:
+    """Those of our labs that nobody declares, by name; labs of rosters come and go with their rosters."""
     names = {lab.name for lab in declared}
-    return [
-        plan_purge(item) for name, item in sorted(found.items()) if name not in names and not item.as_created.roster
-    ]
+    return {name: item for name, item in sorted(found.items()) if name not in names and not item.as_created.roster}
 
 
 def plan_purge(found: Found) -> LabPlan:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._errors import InvalidInput
-from ..lab._declared import GPU, SIZE, SMALLEST_MEMORY, UNITS
+from ..lab._declared import SIZE, SMALLEST_MEMORY, UNITS, gpus_of
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def defaults_of(said: Mapping[str, Any], memory: str) -> dict[str, Any]:
     """What matters to a plan of the options that a host's labs have by default. Raises InvalidInput."""
     return {
         "memory": size("defaults.memory", said.get("memory") or memory),
-        "gpus": gpus_of(said.get("gpus")),
+        "gpus": gpus_of("defaults.gpus", said.get("gpus")),
         "labels": {str(key): str(value) for key, value in (said.get("labels") or {}).items()},
         "bind_address": str(said.get("bind_address") or ""),
     }
@@ -56,15 +56,6 @@ def size(option: str, value: Any) -> int:
     if number < SMALLEST_MEMORY:
         raise InvalidInput(option, value, "should be a size such as 512m or 64g.")
     return number
-
-
-def gpus_of(value: Any) -> list[str]:
-    """GPUs as a lab has them: ['all'], ['2'] or UUIDs. Raises InvalidInput."""
-    wanted = [str(item) for item in (value if isinstance(value, list) else [value]) if item not in (None, "", 0, "0")]
-    for item in wanted:
-        if not GPU.fullmatch(item):
-            raise InvalidInput("defaults.gpus", item, "should be all, a number, or UUIDs as nvidia-smi -L prints them.")
-    return wanted
 
 
 def memory_in(meminfo: str) -> int:

@@ -41,6 +41,9 @@ READ = [
     ("gpus", 2, ["2"]),
     ("gpus", ["GPU-8932f937-d72c"], ["GPU-8932f937-d72c"]),
     ("gpus", None, []),
+    ("gpus", 0, []),
+    ("gpus", ["MIG-2", "GPU-1", "MIG-2"], ["GPU-1", "MIG-2"]),
+    ("gpus_shared", True, False),
     ("networks", ["b", "a"], ["a", "b"]),
     ("env", {"A": True, "B": 1}, {"A": "true", "B": "1"}),
     ("labels", {"a": 1}, {"a": "1"}),
@@ -87,6 +90,10 @@ REFUSED = [
     ("cpus", "many", "above 0"),
     ("pids_limit", -5, "above 0"),
     ("gpus", "some", "nvidia-smi"),
+    ("gpus", "-1", "nvidia-smi"),
+    ("gpus", ["all", "GPU-1"], "nvidia-smi"),
+    ("gpus", True, "nvidia-smi"),
+    ("env", {"NVIDIA_VISIBLE_DEVICES": "all"}, "use gpus"),
     ("networks", ["host"], "name a bridge network"),
     ("mounts", [{"source": "data", "target": "/x"}], "absolute path"),
     ("mounts", [{"source": "/data", "target": "/"}], "target not /"),
@@ -109,6 +116,10 @@ def test_a_token_never_stands_in_a_refusal():
     with pytest.raises(InvalidInput) as refusal:
         parsed(token="s3c ret")
     assert "s3c" not in str(refusal.value)
+
+
+def test_gpus_are_shared_where_there_are_any():
+    assert parsed(gpus=1, gpus_shared=True).gpus_shared and not parsed(gpus=1).gpus_shared
 
 
 def test_what_excludes_each_other():

@@ -1,0 +1,215 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which GPUs each lab gets, and in whose turn: one that is not shared is one lab's, at every moment of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from .._errors import InvalidInput
+from .._gpu import Device
+from ._container import Found
+from ._lab import Lab
+from ._plan import LabPlan
+
+
+@dataclass(frozen=True)
+class Taker:
+    """Who has a GPU. ``shared``: whether labs that share their GPUs may have it, too."""
+
+    uuid: str
+    who: str
+    shared: bool
+
+
+def assign_gpus(
+    wanted: Iterable[Lab], found: Mapping[str, Found], going: Collection[str], others: Iterable[Taker],
+    devices: Sequence[Device],
+) -> list[Lab]:  # fmt: skip
+    """The labs, each with its GPUs by UUID: those declared, those it has, else the first that are free.
+
+    ``going`` are labs that are removed in this run, ``others`` hold GPUs and are no labs of ours. Raises InvalidInput
+    for GPUs that are not to be had.
+    """
+    labs = list(wanted)
+    declared = {lab.name for lab in labs}
+    asking = [lab for lab in labs if _asks(lab)]
+    by_number = [lab for lab in asking if lab.gpus[0].isdecimal()]
+    by_name = [lab for lab in asking if lab not in by_number]
+    # Who shares comes last: any GPU that is left will do.
+    by_number.sort(key=lambda lab: lab.gpus_shared)
+
+    held = [
+        taker
+        for name, item in found.items()
+        if name not in declared and name not in going
+        for taker in _takers(item.lab, item.lab.gpus)
+    ]
+    given: dict[str, list[str]] = {}
+    for lab in by_number:
+        given[lab.name] = _kept(lab, found.get(lab.name), held, devices)
+        held += _takers(lab, given[lab.name])
+    held += others
+    for lab in by_name:
+        given[lab.name] = _named(lab, found.get(lab.name), held, devices)
+        held += _takers(lab, given[lab.name])
+    for lab in by_number:
+        more = _free(lab, given[lab.name], held, devices)
+        given[lab.name] += more
+        held += _takers(lab, more)
+    return [replace(lab, gpus=sorted(given[lab.name])) if lab.name in given else lab for lab in labs]
+
+
+def uuids_of(names: Iterable[str], devices: Sequence[Device]) -> list[str]:
+    """The UUIDs behind names in a container's request: UUIDs, indexes, or whole GPUs for all their parts."""
+    wanted = set(names)
+    wholes = {name.partition(":")[0] for name in wanted if name.isdecimal()}
+    return [
+        device.uuid
+        for device in devices
+        if {device.uuid, device.index, device.whole} & wanted or device.index.partition(":")[0] in wholes
+    ]
+
+
+def in_turns(plans: Sequence[LabPlan]) -> list[list[LabPlan]]:
+    """The plans in turns: a lab gets its GPU after the lab that has it now. Within a turn all go side by side.
+
+    Raises InvalidInput for labs that exchange their GPUs: neither can go first.
+    """
+    turns: list[list[LabPlan]] = []
+    before = {plan.wanted.name: waits_for(plan, plans) for plan in plans}
+    left = list(plans)
+    while left:
+        names = {plan.wanted.name for plan in left}
+        turn = [plan for plan in left if not before[plan.wanted.name] & names]
+        if not turn:
+            plan = left[0]
+            other = sorted(before[plan.wanted.name] & names)[0]
+            raise InvalidInput(
+                f"labs[{plan.wanted.name}].gpus", plan.wanted.gpus, f"is the lab {other}'s, which is to get its in "
+                "exchange: take the GPUs from one of them in a run of its own first.",
+            )  # fmt: skip
+        turns.append(turn)
+        left = [plan for plan in left if before[plan.wanted.name] & names]
+    return turns
+
+
+def waits_for(plan: LabPlan, plans: Iterable[LabPlan]) -> set[str]:
+    """The labs that have, until their own plan is carried out, a GPU that this plan gives to its lab."""
+    lab = plan.wanted
+    has = plan.found.lab if plan.found else None
+    if not plan.steps or not _asks(lab) or (has and (has.gpus, has.gpus_shared) == (lab.gpus, lab.gpus_shared)):
+        return set()
+    return {
+        other.wanted.name
+        for other in plans
+        if other.found and other.wanted.name != lab.name
+        if set(other.found.lab.gpus) & set(lab.gpus) and not (other.found.lab.gpus_shared and lab.gpus_shared)
+    }
+
+
+def put_off_waiting(plans: Sequence[LabPlan]) -> list[LabPlan]:
+    """The plans, where one that waits for a lab that is put off is put off with it."""
+    late = {plan.wanted.name for plan in plans if plan.deferred}
+    if not late:
+        return list(plans)
+    judged: dict[str, LabPlan] = {}
+    for turn in in_turns(plans):
+        for plan in turn:
+            name, before = plan.wanted.name, sorted(waits_for(plan, plans) & late)
+            judged[name] = plan.defer(f"its GPU is still that of {before[0]}") if before and not plan.deferred else plan
+            late |= {name} if before else set()
+    return [judged[plan.wanted.name] for plan in plans]
+
+
+def _asks(lab: Lab) -> bool:
+    return bool(lab.gpus) and lab.state != "absent" and not (lab.ephemeral and lab.state == "stopped")
+
+
+def _takers(lab: Lab, uuids: Iterable[str]) -> list[Taker]:
+    return [Taker(uuid, f"the lab {lab.name}", lab.gpus_shared) for uuid in uuids]
+
+
+def _in_the_way(uuid: str, lab: Lab, held: Iterable[Taker]) -> list[Taker]:
+    return [taker for taker in held if taker.uuid == uuid and not (taker.shared and lab.gpus_shared)]
+
+
+def _kept(lab: Lab, found: Found | None, held: list[Taker], devices: Sequence[Device]) -> list[str]:
+    """What a lab has already and may keep. Where nothing is seen at all, nothing is known to be gone."""
+    there = {device.uuid for device in devices}
+    has = [uuid for uuid in (found.lab.gpus if found else []) if uuid in there or not there]
+    return [uuid for uuid in has if not _in_the_way(uuid, lab, held)][: int(lab.gpus[0])]
+
+
+def _named(lab: Lab, found: Found | None, held: list[Taker], devices: Sequence[Device]) -> list[str]:
+    has = found.lab.gpus if found else []
+    everything = [device.uuid for device in devices] or has
+    wanted = everything if lab.gpus == ["all"] else lab.gpus
+    if not wanted:
+        raise _no_gpu(lab)
+    for uuid in wanted:
+        if uuid not in everything:
+            _refuse_unknown(lab, uuid, devices)
+        takers = _in_the_way(uuid, lab, held)
+        if takers:
+            raise InvalidInput(
+                f"labs[{lab.name}].gpus", uuid,
+                f"is taken by {takers[0].who}: {_told(lab, held, devices)}, or share it ({_both(takers[0])}).",
+            )  # fmt: skip
+    return list(wanted)
+
+
+def _free(lab: Lab, has: list[str], held: list[Taker], devices: Sequence[Device]) -> list[str]:
+    """As many as a lab lacks, those first that the fewest have."""
+    lacking = int(lab.gpus[0]) - len(has)
+    if lacking and not devices:
+        raise _no_gpu(lab)
+    takers = {device.uuid: [taker for taker in held if taker.uuid == device.uuid] for device in devices}
+    free = [uuid for uuid in takers if uuid not in has and not _in_the_way(uuid, lab, held)]
+    if lacking > len(free):
+        number = int(lab.gpus[0])
+        if number > len(devices):
+            raise InvalidInput(f"labs[{lab.name}].gpus", number, f"is more than this host has: {_known(devices)}.")
+        raise InvalidInput(
+            f"labs[{lab.name}].gpus", number,
+            f"is more than can be had: {_whose(held, devices)}; {_told(lab, held, devices)}, or share them "
+            "(gpus_shared: true in all these labs).",
+        )  # fmt: skip
+    return sorted(free, key=lambda uuid: len(takers[uuid]))[:lacking]
+
+
+def _refuse_unknown(lab: Lab, uuid: str, devices: Sequence[Device]) -> None:
+    parts = [device.uuid for device in devices if device.whole == uuid]
+    if not devices:
+        raise _no_gpu(lab)
+    if parts:
+        raise InvalidInput(f"labs[{lab.name}].gpus", uuid, f"is cut into parts: name some of {', '.join(parts)}.")
+    raise InvalidInput(f"labs[{lab.name}].gpus", uuid, f"is no GPU of this host, which has {_known(devices)}.")
+
+
+def _no_gpu(lab: Lab) -> InvalidInput:
+    asked = lab.gpus[0] if len(lab.gpus) == 1 else lab.gpus
+    return InvalidInput(
+        f"labs[{lab.name}].gpus", asked, "is not to be had, as no driver shows a GPU on this host: install NVIDIA's "
+        "driver, so that `nvidia-smi -L` lists them, or leave gpus out.",
+    )  # fmt: skip
+
+
+def _known(devices: Sequence[Device]) -> str:
+    return ", ".join(f"{device.uuid} ({device.name})" for device in devices)
+
+
+def _whose(held: Iterable[Taker], devices: Sequence[Device]) -> str:
+    takers = [(device.uuid, [taker.who for taker in held if taker.uuid == device.uuid]) for device in devices]
+    return ", ".join(f"{uuid} is taken by {' and '.join(who)}" for uuid, who in takers if who)
+
+
+def _told(lab: Lab, held: Iterable[Taker], devices: Sequence[Device]) -> str:
+    free = [device.uuid for device in devices if not _in_the_way(device.uuid, lab, held)]
+    return f"{', '.join(free)} {'is' if len(free) == 1 else 'are'} free" if free else "none is free: take one away"
+
+
+def _both(taker: Taker) -> str:
+    return "gpus_shared: true" if taker.shared else f"gpus_shared: true here and for {taker.who}"
