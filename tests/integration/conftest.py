@@ -78,8 +78,11 @@ class Host:
         return bool(self.engine.containers(all=True, filters={"name": f"^/{self.name(short)}$"}))
 
     def server(self, short="a"):
+        return self.server_at(short, self.token(short))
+
+    def server_at(self, short, token):
         binding = next(iter(self.inspect(short)["HostConfig"]["PortBindings"].values()))[0]
-        return Server(f"http://127.0.0.1:{binding['HostPort']}", self.token(short))
+        return Server(f"http://127.0.0.1:{binding['HostPort']}", token)
 
     def clean(self):
         for item in self.engine.containers(all=True, filters={"name": self.prefix}):

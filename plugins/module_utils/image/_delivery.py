@@ -28,7 +28,7 @@ TAG = "parcel"
 class Asked:
     """What is to be given out: an image, its layers that somebody lacks, and where files and notes go.
 
-    ``there`` are digests of files that need not be made again.
+    ``there`` are digests of files that need not be made again. ``configuration``: somebody lacks no more than that.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Asked:
     there: frozenset[str]
     folder: str
     notes: str
+    configuration: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,9 @@ def give(engine: Engine, asked: Asked, check: bool) -> dict[str, Any]:
     strange = sorted(asked.layers - set(layers))
     if strange:
         raise InvalidInput("layers", strange[0], f"is no layer of {asked.name}.")
-    if check or not asked.layers:
-        return {"changed": bool(asked.layers), "parcel": {}, "files": {}}
+    wanted = bool(asked.layers or asked.configuration)
+    if check or not wanted:
+        return {"changed": wanted, "parcel": {}, "files": {}}
     os.makedirs(asked.folder, exist_ok=True)
     known = _read_notes(asked.notes)
     unwanted = asked.there | {digest for layer, digest in known.items() if layer not in asked.layers}
@@ -68,8 +70,8 @@ def give(engine: Engine, asked: Asked, check: bool) -> dict[str, Any]:
     blobs = dict(zip(layers, (item["digest"] for item in receiver.manifest["layers"])))
     _write_notes(asked.notes, {**known, **blobs})
     config = receiver.manifest["config"]["digest"]
-    wanted = {config, *(blobs[layer] for layer in asked.layers)}
-    files = _clear_but(asked.folder, {digest: receiver.path(digest) for digest in wanted - asked.there})
+    needed = {config, *(blobs[layer] for layer in asked.layers)}
+    files = _clear_but(asked.folder, {digest: receiver.path(digest) for digest in needed - asked.there})
     return {"changed": True, "parcel": {"config": config, "layers": layers, "blobs": blobs}, "files": files}
 
 

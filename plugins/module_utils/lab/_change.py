@@ -46,8 +46,8 @@ def _put_off(plans: list[LabPlan], options: Options) -> list[LabPlan]:
     return _side_by_side(judged, plans, options.at_once)
 
 
-def carry_out(engine: Engine, plans: list[LabPlan], options: Options) -> list[FleetError]:
-    """Take every plan's steps; what went wrong. One lab's trouble does not hold up the others."""
+def carry_out(engine: Engine, plans: list[LabPlan], options: Options) -> dict[str, FleetError]:
+    """Take every plan's steps; what went wrong, by lab. One lab's trouble does not hold up the others."""
 
     def attempt(plan: LabPlan) -> FleetError | None:
         try:
@@ -58,7 +58,8 @@ def carry_out(engine: Engine, plans: list[LabPlan], options: Options) -> list[Fl
             return LabError(f"{plan.wanted.name}: {error}.")
         return None
 
-    return [error for error in _side_by_side(attempt, plans, options.at_once) if error]
+    errors = zip(plans, _side_by_side(attempt, plans, options.at_once))
+    return {plan.wanted.name: error for plan, error in errors if error}
 
 
 def _side_by_side(function: Callable[[LabPlan], Any], plans: list[LabPlan], at_once: int) -> list[Any]:

@@ -98,7 +98,7 @@ def _illness(found: Found, answers: bool) -> str:
 
 def _drift(found: Found, state: _state.StateDir, digests: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """Option -> declared and found: what was last declared against the container as it is."""
-    declared = state.declared(found.lab.name) or found.as_created
+    declared = state.noted("declared", found.lab.name) or found.as_created
     declared = replace(declared, image_digest=digests.get(declared.image, declared.image_digest))
     return {
         option.replace("_digest", ""): {"declared": wanted, "found": is_now}
