@@ -12,31 +12,14 @@ from tests.integration.test_labs import actions, twice
 KERNEL = "/opt/conda/share/jupyter/kernels/python3/kernel.json"
 
 
-def names(host, image=""):
-    return {name for item in host.engine.images() for name in item["RepoTags"] or [] if name.startswith(image)}
-
-
-@pytest.fixture
-def kept(host, other_image):
-    """Names that hold an image for this test's labs."""
-
-    def look():
-        return {name for name in names(host) if ":kept-" in name} - before
-
-    before = {name for name in names(host) if ":kept-" in name}
-    yield look
-    for name in look():
-        host.engine.remove_image(name)
-
-
-def test_a_lab_goes_back_to_what_it_ran_on(host, other_image, kept):
+def test_a_lab_goes_back_to_what_it_ran_on(host, other_image):
     old = host.lab(env={"AGE": "old"}, memory="512m")
     new = host.lab(image=other_image, env={"AGE": "new"}, memory="512m")
     host.labs(old)
     was, token = host.inspect(), host.token()
-    assert not kept()
+    assert not host.kept_images()
     host.labs(new)
-    assert host.inspect()["Image"] != was["Image"] and len(kept()) == 1
+    assert host.inspect()["Image"] != was["Image"] and len(host.kept_images()) == 1
     (host.path / "work" / host.name() / "mine.txt").write_text("work")
 
     twice(host, ["replace"], new, generation="previous")
@@ -47,12 +30,12 @@ def test_a_lab_goes_back_to_what_it_ran_on(host, other_image, kept):
     assert host.info(names=[host.name()])["labs"][0]["drift"] == {}
 
     twice(host, ["replace"], new)
-    assert host.inspect()["Image"] != was["Image"] and len(kept()) == 1
+    assert host.inspect()["Image"] != was["Image"] and len(host.kept_images()) == 1
     host.labs(host.lab(state="absent"))
-    assert not kept(), "nothing could go back any more"
+    assert not host.kept_images(), "nothing could go back any more"
 
 
-def test_a_change_under_a_running_lab_is_gone_back_on_under_it(host, kept):
+def test_a_change_under_a_running_lab_is_gone_back_on_under_it(host):
     host.labs(host.lab(memory="512m"))
     host.labs(host.lab(memory="1g"))
     container = host.inspect()["Id"]
@@ -67,10 +50,10 @@ def test_what_never_changed_stays_as_it_is(host):
     assert "has not changed since it was made" in str(said["warnings"])
 
 
-def test_an_image_that_is_gone_cannot_be_gone_back_to(host, other_image, kept):
+def test_an_image_that_is_gone_cannot_be_gone_back_to(host, other_image):
     host.labs(host.lab(image=other_image))
     host.labs(host.lab())
-    for name in kept():
+    for name in host.kept_images():
         host.engine.remove_image(name)
     with pytest.raises(ModuleFailed, match="was removed from this host, so the lab cannot go back to it"):
         host.labs(host.lab(), generation="previous")
