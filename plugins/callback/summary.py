@@ -24,6 +24,7 @@ EXAMPLES = r"""
 # gpu2: unreachable
 """
 
+from ansible import context
 from ansible.plugins.callback import CallbackBase
 
 TASK = "myjupyter.fleet.labs"
@@ -53,8 +54,12 @@ class CallbackModule(CallbackBase):
             self.trouble[result.host.get_name()] = "unreachable"
 
     def _note(self, result):
-        """Keep what a task told of labs; a task in a loop tells it in each of its results."""
-        if result.task.resolved_action != TASK:
+        """Keep what a task told of labs; a task in a loop tells it in each of its results.
+
+        A task that only looked ahead, in a run that is no check, has done nothing.
+        """
+        only_looked = result.task.check_mode and not context.CLIARGS.get("check")
+        if result.task.resolved_action != TASK or only_looked:
             return
         known = self.labs.setdefault(result.host.get_name(), {})
         for said in result.result.get("results") or [result.result]:
@@ -76,7 +81,8 @@ def line(labs, trouble):
         running = sum(lab["state"] == "started" for lab in labs.values())
         parts.append(f"{running} lab{'s' * (running != 1)} run")
         deferred = sorted(name for name, lab in labs.items() if lab["deferred"])
-        changed = sorted(name for name, lab in labs.items() if lab["changed"] and name not in deferred)
-        for word, names in (("changed", changed), ("deferred", deferred)):
+        failed = sorted(name for name, lab in labs.items() if lab.get("failed"))
+        changed = sorted(name for name, lab in labs.items() if lab["changed"] and name not in {*deferred, *failed})
+        for word, names in (("changed", changed), ("deferred", deferred), ("failed", failed)):
             parts += [f"{len(names)} {word} ({', '.join(names)})"] if names else []
     return ", ".join(parts)

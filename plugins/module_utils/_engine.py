@@ -114,6 +114,11 @@ def is_absent(error: BaseException) -> bool:
     return isinstance(error, docker.errors.NotFound) or isinstance(error.__cause__, docker.errors.NotFound)
 
 
+def is_conflict(error: BaseException) -> bool:
+    """Whether a translated error says that something else stands in the way."""
+    return getattr(getattr(error.__cause__, "response", None), "status_code", None) == 409
+
+
 def _reason(error: Any) -> str:
     text = str(error.explanation or error).strip()
     if "no space left" in text.lower():

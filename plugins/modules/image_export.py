@@ -25,10 +25,14 @@ options:
     type: str
     required: true
   layers:
-    description: Layers that are lacking somewhere. Without any, nothing is done.
+    description: Layers that are lacking somewhere. Without any, nothing is done, unless O(configuration) is lacking.
     type: list
     elements: str
     default: []
+  configuration:
+    description: Whether a host lacks the image itself, be it only its configuration and none of its layers.
+    type: bool
+    default: false
   dest:
     description: Directory on the controller for the compressed layers. What is there already is not brought again.
     type: path
@@ -88,6 +92,7 @@ from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _deli
 OPTIONS = {
     "name": {"type": "str", "required": True},
     "layers": {"type": "list", "elements": "str", "default": []},
+    "configuration": {"type": "bool", "default": False},
     "dest": {"type": "path", "required": True},
     "all": {"type": "bool", "default": False},
     "clear": {"type": "bool", "default": True},
@@ -102,7 +107,8 @@ def parse(params):
     """What is to be given out."""
     name = _recipe.full_name(params["name"])
     layers, there = None if params["all"] else frozenset(params["layers"]), frozenset(params["there"])
-    return _delivery.Asked(name, layers, there, params["folder"] or "", NOTES, params["whole"])
+    asked = {key: params[key] for key in ("whole", "configuration")}
+    return _delivery.Asked(name, layers, there, params["folder"] or "", NOTES, **asked)
 
 
 def main() -> None:

@@ -184,6 +184,24 @@ options:
     description: Wait until every started lab answers.
     type: bool
     default: true
+  wait_for:
+    description:
+      - How well a started lab has to be before it counts as one that came up; a new container that does not is taken
+        back.
+      - V(answer) - its server answers.
+      - V(health) - its token lets in, too, and the engine's check of its health passes, where the image has one.
+      - V(kernel) - in a lab that this run started, a kernel calculates and prints, too.
+    type: str
+    choices: [answer, health, kernel]
+    default: answer
+  generation:
+    description:
+      - What the labs are to be. V(declared) is what O(labs) says.
+      - V(previous) is what each ran on before its last change, image and options; of O(labs) only the names, states
+        and tokens count. A lab that has not changed yet stays as it is, and a second run changes nothing.
+    type: str
+    choices: [declared, previous]
+    default: declared
   wait_timeout:
     description: Seconds to wait for one lab, and for another run that changes labs of this host.
     type: int
@@ -287,6 +305,7 @@ labs:
     gpus: {description: UUIDs of its GPUs., type: list, elements: str}
     image: {description: Image that it runs., type: str}
     changed: {description: Whether it was changed., type: bool}
+    failed: {description: Whether it could not be brought to what was wanted., type: bool}
     deferred: {description: Whether a change was put off., type: bool}
 log:
   description: Last lines of the log of a lab that did not come up.
@@ -340,6 +359,8 @@ OPTIONS = {
     "purge": {"type": "bool", "default": False},
     "when_busy": {"type": "str", "default": "defer", "choices": ["defer", "force"]},
     "wait": {"type": "bool", "default": True},
+    "wait_for": {"type": "str", "default": "answer", "choices": ["answer", "health", "kernel"]},
+    "generation": {"type": "str", "default": "declared", "choices": ["declared", "previous"]},
     "wait_timeout": {"type": "int", "default": 120},
     "stop_timeout": {"type": "int", "default": 30},
     "work_root": {"type": "str", "default": "/srv/myjupyter"},

@@ -16,6 +16,7 @@ import uuid
 import pytest
 import websocket
 
+from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._lab import digest
 from tests.conftest import ROOT
 
 from .images import Images
@@ -80,13 +81,24 @@ class Host:
         return bool(self.engine.containers(all=True, filters={"name": f"^/{self.name(short)}$"}))
 
     def server(self, short="a"):
+        return self.server_at(short, self.token(short))
+
+    def server_at(self, short, token):
         binding = next(iter(self.inspect(short)["HostConfig"]["PortBindings"].values()))[0]
-        return Server(f"http://127.0.0.1:{binding['HostPort']}", self.token(short))
+        return Server(f"http://127.0.0.1:{binding['HostPort']}", token)
 
     def clean(self):
         for item in self.engine.containers(all=True, filters={"name": self.prefix}):
             self.engine.remove_container(item["Id"], force=True, v=True)
+        for name in self.kept_images():
+            self.engine.remove_image(name)
         shutil.rmtree(self.path, ignore_errors=True)
+
+    def kept_images(self):
+        """Names of images that this test's labs could go back to."""
+        marks = [f":kept-{digest(str(path))[:8]}-" for path in self.path.glob("state*")]
+        names = [name for item in self.engine.images() for name in item["RepoTags"] or []]
+        return {name for name in names if any(mark in name for mark in marks)}
 
 
 class Server:

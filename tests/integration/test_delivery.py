@@ -86,6 +86,16 @@ def test_nothing_is_given_out_where_nothing_lacks(way, built):
         assert not said["changed"] and said["files"] == {}
 
 
+def test_an_image_of_layers_that_are_here_is_its_configuration(images, way):
+    built = images.image(environment={"NEW": "1"})["image"]
+    assert way.give([], configuration=True, check=True)["changed"]
+    packed = way.give([], configuration=True)
+    assert list(packed["files"]) == [packed["parcel"]["config"]]
+    images.image(state="absent")
+    assert way.take(built, check=True)["lacking"] == []
+    assert way.take(built, packed["parcel"])["changed"] and images.inspect()["Id"] == built["id"]
+
+
 def test_what_the_controller_has_is_not_made_again(way, built):
     first = way.give([built["layers"][-1]])
     there = list(first["files"])

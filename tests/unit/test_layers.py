@@ -18,6 +18,7 @@ SHELL = {
     "_bring": "an engine, about bases",
     "_build": "the build commands of an engine",
     "_change": "all that a lab stands on",
+    "_cells": "a kernel, inside a container, where it runs as a program of its own",
     "_classic": "an engine, about builds",
     "_containers": "an engine, about containers",
     "_context": "a host's files, for a build",
@@ -29,7 +30,9 @@ SHELL = {
     "_fetch": "a machine's mirrors",
     "_files": "a bundle's files",
     "_folder": "a directory of the controller",
+    "_generation": "all that a lab stands on",
     "_given": "a host's GPUs, and an engine about who has them",
+    "_health": "all that a lab stands on",
     "_host": "a host's disk and ports",
     "_image": "all that an image stands on",
     "_image_info": "an engine, about images",
@@ -37,12 +40,14 @@ SHELL = {
     "_inside": "the inside of a build, where it runs as a program of its own",
     "_jupyter": "a Jupyter Server",
     "_keep": "a host's files, openssl and systemd, about a registry",
+    "_kernel": "a kernel, by way of its Jupyter Server",
     "_labs": "all that a lab stands on",
     "_labs_info": "all that a lab stands on",
     "_local": "a host's APT",
     "_machine": "a host's packages, users and files",
     "_make": "all that an image stands on",
     "_module": "Ansible",
+    "_notebook_run": "an engine, about a notebook's container",
     "_nvidia": "a host's GPUs",
     "_options": "a host's tokens",
     "_pack": "all that a bundle stands on",
@@ -54,7 +59,9 @@ SHELL = {
     "_run": "all that a lab stands on",
     "_state": "a host's tokens and declarations",
 }
-# What only one of them may import; `_inside` has other surroundings.
+# Programs with surroundings of their own.
+INSIDE = ("_inside", "_cells")
+# What only one of them may import.
 OWNED = {"docker": "_engine", "requests": "_engine", "urllib": "_jupyter", "ansible": "_module"}
 # What no pure file may import: clock, network, disk, processes, chance.
 IMPURE = frozenset({
@@ -113,7 +120,7 @@ def test_what_plugins_of_the_controller_share_is_pure_too(path):
     assert tops(path) <= set(sys.stdlib_module_names) | {"jmespath", "yaml"}
 
 
-@pytest.mark.parametrize("path", [p for p in UTIL_FILES if p.stem != "_inside"], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [p for p in UTIL_FILES if p.stem not in INSIDE], ids=lambda path: path.stem)
 def test_each_outside_has_one_file_that_speaks_to_it(path):
     foreign = {name for name in tops(path) if OWNED.get(name, path.stem) != path.stem}
     assert not foreign

@@ -8,10 +8,8 @@ from ansible_collections.myjupyter.fleet.plugins.callback.summary import line
 
 
 def labs(**told):
-    return {
-        name: {"state": words.split()[0], "changed": "changed" in words, "deferred": "deferred" in words}
-        for name, words in told.items()
-    }
+    said = {"changed", "deferred", "failed"}
+    return {name: {"state": words.split()[0], **{word: word in words for word in said}} for name, words in told.items()}
 
 
 @pytest.mark.parametrize(
@@ -24,6 +22,11 @@ def labs(**told):
         ({"ana": "absent changed"}, "", "0 labs run, 1 changed (ana)"),
         ({}, "unreachable", "unreachable"),
         ({"ana": "started"}, "failed", "failed, 1 lab run"),
+        (
+            {"ana": "started changed", "ben": "started changed failed"},
+            "failed",
+            "failed, 2 labs run, 1 changed (ana), 1 failed (ben)",
+        ),
     ],
 )
 def test_what_became_of_a_hosts_labs(told, trouble, said):

@@ -26,7 +26,7 @@ class Asked:
     """What is to be given out: an image, its layers that somebody lacks, and where files and notes go.
 
     ``layers`` is None for all of them. ``there`` are digests of files that need not be made again. ``whole``: do not
-    try to take it apart.
+    try to take it apart. ``configuration``: somebody lacks no more than that.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Asked:
     folder: str
     notes: str
     whole: bool = False
+    configuration: bool = False
 
 
 def give(engine: Engine, asked: Asked, check: bool) -> dict[str, Any]:
@@ -50,8 +51,9 @@ def give(engine: Engine, asked: Asked, check: bool) -> dict[str, Any]:
     known = _read_notes(asked.notes)
     if {found["Id"], *(known.get(layer) for layer in layers)} <= asked.there:
         return _given(asked, found, _parcel(found["Id"], layers, known), {})
-    if check or not meant:
-        return {**_given(asked, found, {}, {}), "changed": bool(meant)}
+    wanted = bool(meant or asked.configuration)
+    if check or not wanted:
+        return {**_given(asked, found, {}, {}), "changed": wanted}
     os.makedirs(asked.folder, exist_ok=True)
     if asked.whole:
         return _given(asked, found, *_whole(engine, asked, found))

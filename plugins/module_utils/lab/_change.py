@@ -47,8 +47,8 @@ def _put_off(plans: list[LabPlan], options: Options) -> list[LabPlan]:
     return _side_by_side(judged, plans, options.at_once)
 
 
-def carry_out(engine: Engine, plans: list[LabPlan], options: Options) -> list[FleetError]:
-    """Take every plan's steps; what went wrong. One lab's trouble holds up who is to get its GPU, and no others."""
+def carry_out(engine: Engine, plans: list[LabPlan], options: Options) -> dict[str, FleetError]:
+    """Take every plan's steps; what went wrong, by lab. Trouble of one holds up who is to get its GPU, nobody else."""
     failed: dict[str, FleetError] = {}
 
     def attempt(plan: LabPlan) -> FleetError | None:
@@ -66,7 +66,7 @@ def carry_out(engine: Engine, plans: list[LabPlan], options: Options) -> list[Fl
     for turn in in_turns(plans):
         errors = _side_by_side(attempt, turn, options.at_once)
         failed.update({plan.wanted.name: error for plan, error in zip(turn, errors) if error})
-    return list(failed.values())
+    return failed
 
 
 def _side_by_side(function: Callable[[LabPlan], Any], plans: list[LabPlan], at_once: int) -> list[Any]:

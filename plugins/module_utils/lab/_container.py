@@ -37,6 +37,7 @@ class Found:
     restarts: int
     networks: tuple[str, ...]
     as_created: Lab
+    image_id: str = ""
 
     @property
     def running(self) -> bool:
@@ -118,6 +119,7 @@ def found_from(inspect: Mapping[str, Any]) -> Found:
         restarts=inspect.get("RestartCount", 0),
         networks=networks,
         as_created=as_created,
+        image_id=inspect.get("Image", ""),
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from .._engine import Engine, is_absent, patient, translated
+from .._engine import Engine, is_absent, is_conflict, patient, translated
 from .._errors import BuildError, EngineError, LabError
 from ._container import Found, container_config, found_from, limits
 from ._lab import LAB_LABEL, Lab, image_digest
@@ -72,6 +72,28 @@ def digests(engine: Engine, images: Iterable[str]) -> dict[str, str]:
             if not is_absent(error):
                 raise
     return result
+
+
+def name_image(engine: Engine, found: Found, name: str) -> None:
+    """Give the image of a container one more name, which keeps it from being pruned."""
+    repository, _colon, tag = name.rpartition(":")
+    with translated(f"name the image of {found.lab.name} {name}"):
+        engine.api.tag(found.image_id, repository, tag)
+
+
+def unname_image(engine: Engine, name: str) -> None:
+    """Take a name from an image; one without another name goes, unless a container needs it."""
+    try:
+        with translated(f"remove the image name {name}"):
+            engine.api.remove_image(name)
+    except EngineError as error:
+        if not is_absent(error) and not is_conflict(error):
+            raise
+
+
+def image_names(engine: Engine) -> list[str]:
+    with translated("list the images"):
+        return [name for item in engine.api.images() for name in item["RepoTags"] or []]
 
 
 def pull(engine: Engine, image: str) -> None:
@@ -176,6 +198,15 @@ def log_tail(engine: Engine, container: str) -> list[str]:
     with translated("read the log"):
         raw = engine.api.logs(container, tail=LOG_LINES)
     return raw.decode(errors="replace").splitlines()
+
+
+def health(engine: Engine, container: str, lab: Lab) -> tuple[str, str]:
+    """What the engine's own check of a container says: healthy, starting, unhealthy or '', and its last words."""
+    with translated(f"inspect the lab {lab.name}"):
+        found = engine.api.inspect_container(container)["State"].get("Health") or {}
+    words = [item.get("Output", "").strip() for item in found.get("Log") or []]
+    status = found.get("Status", "")
+    return "" if status == "none" else status, words[-1] if words else ""
 
 
 def check_alive(engine: Engine, container: str, lab: Lab) -> None:

@@ -9,6 +9,7 @@ The REST API: https://jupyter-server.readthedocs.io/en/latest/developers/rest-ap
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import time
 import urllib.error
@@ -46,9 +47,14 @@ class Activity:
 
 def base_of(lab: Lab) -> str:
     """The address at which this host itself reaches the lab."""
-    address = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(lab.bind_address, lab.bind_address)
-    address = f"[{address}]" if ":" in address and not address.startswith("[") else address
-    return f"{lab.scheme}://{address}:{lab.port}{lab.base_url}"
+    address = _address(lab)
+    return f"{lab.scheme}://{f'[{address}]' if ':' in address else address}:{lab.port}{lab.base_url}"
+
+
+def line_to(lab: Lab, seconds: float) -> socket.socket:
+    """A connection to the server, for what is more than a question and its answer."""
+    line = socket.create_connection((_address(lab), lab.port), timeout=seconds)
+    return _unverified().wrap_socket(line) if lab.scheme == "https" else line
 
 
 def ready(lab: Lab) -> bool:
@@ -77,6 +83,23 @@ def wait_until_ready(lab: Lab, seconds: float, still_alive: Callable[[], None]) 
                 f"docker logs {lab.name}. A slow start needs a larger wait_timeout."
             )
         time.sleep(POLL)
+
+
+def admits(lab: Lab, token: str) -> bool:
+    """Whether the server lets in who has the token."""
+    try:
+        return "kernels" in _get(lab, "api/status?no_track_activity=1", token)
+    except (OSError, ValueError):
+        return False
+
+
+def start_kernel(lab: Lab, token: str, seconds: float) -> str:
+    """The id of a new kernel, of the kind that is the server's default. Raises OSError, ValueError."""
+    return _get(lab, "api/kernels?no_track_activity=1", token, "POST", seconds)["id"]
+
+
+def end_kernel(lab: Lab, token: str, kernel: str) -> None:
+    _get(lab, f"api/kernels/{kernel}?no_track_activity=1", token, "DELETE")
 
 
 def activity(lab: Lab, token: str) -> Activity:
@@ -115,15 +138,23 @@ def _terminals(lab: Lab, token: str) -> int:
         raise
 
 
-def _get(lab: Lab, path: str, token: str) -> Any:
-    request = urllib.request.Request(base_of(lab) + path)
+def _address(lab: Lab) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(lab.bind_address, lab.bind_address)
+
+
+def _unverified() -> ssl.SSLContext:
+    """The lab's own certificate is self-signed, and it is this very host that is spoken to."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def _get(lab: Lab, path: str, token: str, method: str = "GET", seconds: float = GLANCE) -> Any:
+    request = urllib.request.Request(base_of(lab) + path, method=method, data=b"{}" if method == "POST" else None)
     if token:
         request.add_header("Authorization", f"token {token}")
     handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
     if lab.scheme == "https":
-        # The lab's own certificate is self-signed, and it is this very host that is spoken to.
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        handlers.append(urllib.request.HTTPSHandler(context=context))
-    with urllib.request.build_opener(*handlers).open(request, timeout=GLANCE) as answer:
-        return json.load(answer)
+        handlers.append(urllib.request.HTTPSHandler(context=_unverified()))
+    with urllib.request.build_opener(*handlers).open(request, timeout=seconds) as answer:
+        return json.loads(answer.read() or "null")

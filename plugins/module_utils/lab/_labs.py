@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 from typing import Any
 
 from .._engine import Engine
 from .._errors import FleetError, InvalidInput, LabError
-from . import _containers, _host, _state
+from . import _containers, _generation, _host, _state
 from ._container import Found
 from ._gpus import in_turns
 from ._lab import Lab
@@ -44,23 +44,23 @@ def make_so(engine: Engine, declared: list[Lab], options: Options, check: bool) 
     if not any(plan.steps for plan in plans):
         if not check:
             _remember(plans, options)
-        return _report(plans, options)
+        return _report(plans, options, _stays(declared, options))
     # Most runs have nothing to change, and never load what a change needs.
     from . import _alone, _change
 
     if check:
-        result = _report(_change.judged(engine, plans, options), options)
-        result["warnings"] += _images_to_come(plans)
-        return result
+        warnings = [*_images_to_come(plans), *_stays(declared, options)]
+        return _report(_change.judged(engine, plans, options), options, warnings)
     with _alone.alone(options.state_dir, options.wait_timeout):
         # A run that was waited for has changed what was found.
         pulled = _change.pull_missing(engine, plans)
         plans = _change.judged(engine, _plans(engine, declared, options, check, pulled), options)
         failures = _change.carry_out(engine, plans, options)
         _remember(plans, options)
-        result = _report(plans, options)
+        _generation.release(engine, options.state, _containers.observe(engine).labs)
+        result = _report(plans, options, _stays(declared, options), failures)
     if failures:
-        raise LabError(" ".join(str(error) for error in failures), **{**_logs(failures), **result})
+        raise LabError(" ".join(map(str, failures.values())), **{**_logs(failures.values()), **result})
     return result
 
 
@@ -84,13 +84,15 @@ def _plans(
     _refuse_strangers(declared, seen.strangers)
     refuse_labs_of_rosters(declared, found)
     settled = [_settled(lab, options, engine.rootless_user) for lab in declared]
+    if options.generation == "previous":
+        settled = _generation.earlier(settled, found, options.state)
     needed = [lab for lab in settled if lab.state != "absent"]
     _refuse_unknown_networks(engine, needed)
     labs = assign_ports(settled, found, [*seen.taken, *_processes(settled, found)], options.first_port)
     digests = _containers.digests(engine, {lab.image for lab in needed})
     missing = {lab.image for lab in needed} - set(digests)
     if not check:
-        _refuse_missing(needed, missing)
+        _refuse_missing(needed, missing, options)
     labs = [replace(lab, image_digest=digests.get(lab.image, "")) for lab in labs]
     going = to_purge(found, declared) if options.purge else {}
     if any(lab.gpus for lab in needed):
@@ -149,8 +151,13 @@ def _refuse_unknown_networks(engine: Engine, labs: list[Lab]) -> None:
                 )
 
 
-def _refuse_missing(labs: list[Lab], missing: set[str]) -> None:
+def _refuse_missing(labs: list[Lab], missing: set[str], options: Options) -> None:
     for lab in labs:
+        if lab.image in missing and options.generation == "previous":
+            raise InvalidInput(
+                f"labs[{lab.name}].image", lab.image,
+                "was removed from this host, so the lab cannot go back to it: declare what it shall be instead.",
+            )  # fmt: skip
         if lab.image in missing and not _can_be_pulled(lab.image):
             raise InvalidInput(
                 f"labs[{lab.name}].image", lab.image, "is not on this host: build it with the role "
@@ -173,16 +180,25 @@ def _images_to_come(plans: list[LabPlan]) -> list[str]:
     ]
 
 
+def _stays(declared: list[Lab], options: Options) -> list[str]:
+    """Of a run that goes back: which labs could not."""
+    names = _generation.without(declared, options.state) if options.generation == "previous" else []
+    return [f"{name} has not changed since it was made, so it stays as it is." for name in names]
+
+
 def _remember(plans: list[LabPlan], options: Options) -> None:
     for plan in plans:
         if plan.wanted.state != "absent":
             token = _state.token_digest(options.state.token(plan.wanted.name))
-            options.state.declare(replace(plan.wanted, token_digest=plan.wanted.token_digest or token))
+            options.state.note("declared", replace(plan.wanted, token_digest=plan.wanted.token_digest or token))
         elif not plan.deferred:
-            options.state.undeclare(plan.wanted.name)
+            options.state.forget_note("declared", plan.wanted.name)
+            options.state.forget_note("generations", plan.wanted.name)
 
 
-def _report(plans: list[LabPlan], options: Options) -> dict[str, Any]:
+def _report(
+    plans: list[LabPlan], options: Options, warnings: Iterable[str] = (), failed: Container[str] = ()
+) -> dict[str, Any]:
     return {
         "changed": any(plan.changed for plan in plans),
         "steps": [_step_told(plan, step) for plan in plans if plan.changed for step in plan.steps],
@@ -191,12 +207,16 @@ def _report(plans: list[LabPlan], options: Options) -> dict[str, Any]:
             for plan in plans
             if plan.deferred
         ],
-        "labs": [_lab_told(plan, options) for plan in plans],
+        "labs": [{**_lab_told(plan, options), "failed": plan.wanted.name in failed} for plan in plans],
         "diff": {side: _yaml_like(labs) for side, labs in difference_of(plans).items()},
         "warnings": [
-            f"{plan.wanted.name} is left as it is for now ({plan.deferred}): run again later, or with when_busy: force."
-            for plan in plans
-            if plan.deferred
+            *(
+                f"{plan.wanted.name} is left as it is for now ({plan.deferred}): run again later, or with when_busy: "
+                "force."
+                for plan in plans
+                if plan.deferred
+            ),
+            *warnings,
         ],
     }
 

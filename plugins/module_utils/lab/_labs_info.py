@@ -104,7 +104,7 @@ def _drift(
     found: Found, state: _state.StateDir, digests: Mapping[str, str], gpus: _given.Gpus
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
     """Option -> declared and found: what was last declared against the container as it is, less lost GPUs."""
-    declared = state.declared(found.lab.name) or found.as_created
+    declared = state.noted("declared", found.lab.name) or found.as_created
     declared = replace(declared, image_digest=digests.get(declared.image, declared.image_digest))
     there = replace(found.lab, gpus=gpus.there(found.lab.gpus))
     return {

@@ -21,9 +21,11 @@ class Options:
     purge: bool = False
     when_busy: str = "defer"
     wait: bool = True
+    wait_for: str = "answer"
     wait_timeout: float = 120
     stop_timeout: int = 30
     at_once: int = 4
+    generation: str = "declared"
     show_tokens: bool = False
 
     @property

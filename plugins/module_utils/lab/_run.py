@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from .._engine import Engine
 from .._errors import FleetError, LabError
-from . import _containers, _host, _jupyter, _rescue, _state
+from . import _containers, _generation, _health, _host, _jupyter, _rescue, _state
 from ._container import Found
 from ._options import Options
 from ._plan import NEXT, PREVIOUS, LabPlan
@@ -22,6 +22,7 @@ class Run:
         self.engine, self.plan, self.options = engine, plan, options
         self.lab, self.found = plan.wanted, plan.found
         self.container = plan.found.container if plan.found else ""
+        self.started = self.seen = False  # whether this run started it, and has seen that it is well
 
     def all_steps(self) -> None:
         if self.plan.deferred:
@@ -52,15 +53,17 @@ class Run:
 
     def _start(self) -> None:
         self._write_token()
-        _containers.start(self.engine, self.container, self.lab)
+        self._begin()
 
     def _resume(self) -> None:
         _containers.resume(self.engine, self.container, self.lab)
 
     def _update(self) -> None:
+        self._keep_generation()
         _containers.update(self.engine, self._old, self.lab)
 
     def _reconnect(self) -> None:
+        self._keep_generation()
         _containers.reconnect(self.engine, self._old, self.lab)
 
     def _stop(self) -> None:
@@ -96,6 +99,7 @@ class Run:
             self._swap(old, new)
         except FleetError as error:
             self._go_back(new, token_before, error)
+        self._keep_generation()
         if not old.lab.ephemeral:
             _containers.remove(self.engine, old.container, self.lab)
 
@@ -107,7 +111,7 @@ class Run:
         _containers.rename(self.engine, new, self.lab.name)
         self.container = new
         if self.lab.state != "stopped":
-            _containers.start(self.engine, new, self.lab)
+            self._begin()
             self._wait()
 
     def _go_back(self, new: str, token_before: str, error: FleetError) -> None:
@@ -127,12 +131,32 @@ class Run:
         self.lab, self.container = old.as_created, old.container
         try:
             if old.running:
-                self._wait()
+                self._wait_for_an_answer()
         except LabError as trouble:
             return f"What it ran on before was put back, and {trouble}"
         return "The lab is back on what it ran on before."
 
+    def _begin(self) -> None:
+        _containers.start(self.engine, self.container, self.lab)
+        self.started, self.seen = True, False
+
+    def _keep_generation(self) -> None:
+        """Going back is no new generation, or doing it twice would go forward."""
+        if self.options.generation == "declared":
+            _generation.keep(self.engine, self.options.state, self._old)
+
     def _wait(self) -> None:
+        """Until it is as well as is asked for; one that was left alone need only answer."""
+        if not self.options.wait or self.seen:
+            return
+        self._wait_for_an_answer()
+        if self.plan.steps and self.options.wait_for != "answer":
+            token, seconds = self.options.state.token(self.lab.name), self.options.wait_timeout
+            with_kernel = self.started and self.options.wait_for == "kernel"
+            _health.see(self.engine, self.lab, self.container, token, seconds, with_kernel)
+        self.seen = True
+
+    def _wait_for_an_answer(self) -> None:
         if not self.options.wait:
             return
         try:

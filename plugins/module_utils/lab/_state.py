@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The myjupyter.fleet maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is kept of a host's labs outside of their containers: tokens, and what was last declared."""
+"""What is kept of a host's labs outside of their containers: tokens, what was last declared, and what was before."""
 
 from __future__ import annotations
 
@@ -49,26 +49,31 @@ class StateDir:
                 "task, or declare yourself as owner."
             ) from error
 
-    def declare(self, lab: Lab) -> None:
-        """Keep what was last declared, so that drift can be told from it. A container's label cannot change."""
-        os.makedirs(os.path.join(self.path, "declared"), exist_ok=True)
+    def note(self, kind: str, lab: Lab) -> None:
+        """Keep what a lab is: as it was last ``declared``, so that drift can be told from it, or in ``generations``
+        as it was before its last change. A container's label cannot change.
+        """
+        os.makedirs(os.path.join(self.path, kind), exist_ok=True)
         os.chmod(self.path, 0o700)
-        path = self._declaration(lab.name)
+        path = self._note(kind, lab.name)
         if not path.exists() or path.read_text() != to_label(lab):
             _replace(str(path), to_label(lab), (os.geteuid(), os.getegid()), 0o600)
 
-    def declared(self, lab_name: str) -> Lab | None:
-        """What was last declared of a lab, or None where nobody has."""
+    def noted(self, kind: str, lab_name: str) -> Lab | None:
+        """What was kept of a lab, or None where nothing was."""
         with contextlib.suppress(OSError):
-            return from_label(self._declaration(lab_name).read_text())
+            return from_label(self._note(kind, lab_name).read_text())
         return None
 
-    def undeclare(self, lab_name: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            self._declaration(lab_name).unlink()
+    def all_noted(self, kind: str) -> list[Lab]:
+        return [from_label(path.read_text()) for path in Path(self.path, kind).glob("*.json")]
 
-    def _declaration(self, lab_name: str) -> Path:
-        return Path(self.path, "declared", f"{lab_name}.json")
+    def forget_note(self, kind: str, lab_name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self._note(kind, lab_name).unlink()
+
+    def _note(self, kind: str, lab_name: str) -> Path:
+        return Path(self.path, kind, f"{lab_name}.json")
 
     def forget(self, lab_name: str) -> None:
         """The token goes too: an ephemeral lab's successor has another."""
