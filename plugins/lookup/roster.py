@@ -5,13 +5,6 @@
 
 from __future__ import annotations
 
-import os
-
-from ansible.errors import AnsibleLookupError
-from ansible.plugins.lookup import LookupBase
-
-from ansible_collections.myjupyter.fleet.plugins.plugin_utils import _roster
-
 DOCUMENTATION = r"""
 name: roster
 short_description: The people of a class or a team, from a CSV or YAML file
@@ -51,6 +44,13 @@ _raw:
   type: list
   elements: dict
 """
+
+import os
+
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+
+from ansible_collections.myjupyter.fleet.plugins.plugin_utils import _roster
 
 
 class LookupModule(LookupBase):

@@ -166,7 +166,7 @@ def test_who_leaves_is_archived_and_finds_the_work_again(school):
     work = "/srv/myjupyter/klasse-7b/ben"
     server = Server(address.partition("/lab")[0], school.token("ben"))
     kernel = server.start_kernel()
-    server.execute(kernel, "open('kept.txt', 'w').write('work')")
+    server.execute(kernel, "open('/home/jovyan/work/kept.txt', 'w').write('work')")
     server.execute(kernel, "import time; time.sleep(300)", wait=False)
 
     done = school.run("Jürgen Groß", "ben;1.1.2020")
