@@ -10,6 +10,7 @@ import os
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.hashing import secure_hash
 
@@ -19,15 +20,16 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         dest = os.path.expanduser(str(arguments.get("dest") or "."))
+        arguments["there"] = _whole(dest)
         if not self._task.check_mode:
-            arguments["there"] = [name.replace("-", ":") for name in _whole(dest)]
             # The remote user's own, so that its files can be fetched; nobody else can look into it.
             arguments["folder"] = f"{self._make_tmp_path()}layers"
             self._low_level_execute_command(f"mkdir -m 700 {arguments['folder']}", sudoable=False)
         result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
         if result.get("parcel") and not result.get("failed"):
             self._fetch(result["files"], dest)
-            _clear_but(dest, {result["parcel"]["config"], *result["parcel"]["blobs"].values()})
+            if boolean(arguments.get("clear", True)):
+                _clear_but(dest, {result["parcel"]["config"], *result["parcel"]["blobs"].values()})
         return result
 
     def _fetch(self, files: dict[str, str], dest: str) -> None:
@@ -44,8 +46,10 @@ class ActionModule(ActionBase):
 
 
 def _whole(dest: str) -> list[str]:
-    """The files that are there; one gets its name when it is whole."""
-    return [name for name in os.listdir(dest) if not name.endswith(".part")] if os.path.isdir(dest) else []
+    """The digests of the files that are there and whole."""
+    names = os.listdir(dest) if os.path.isdir(dest) else []
+    digests = {name: secure_hash(os.path.join(dest, name), hashlib.sha256) for name in names}
+    return [f"sha256:{digest}" for name, digest in digests.items() if name == f"sha256-{digest}"]
 
 
 def _clear_but(dest: str, digests: set[str]) -> None:

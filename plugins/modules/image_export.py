@@ -32,6 +32,14 @@ options:
     description: Directory on the controller for the compressed layers. What is there already is not brought again.
     type: path
     required: true
+  all:
+    description: Whether all layers of the image are meant, for hosts that are not known yet; O(layers) is ignored then.
+    type: bool
+    default: false
+  clear:
+    description: Whether files are removed from O(dest) that no layer of this image needs.
+    type: bool
+    default: true
   there:
     description: Digests of files that O(dest) has already. It is looked up.
     type: list
@@ -55,6 +63,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+packed:
+  description: The options C(name), C(image) and C(parcel) of M(myjupyter.fleet.image_import), for hosts yet to come.
+  returned: always
+  type: dict
 parcel:
   description: What M(myjupyter.fleet.image_import) has to know.
   returned: always
@@ -72,6 +84,8 @@ OPTIONS = {
     "name": {"type": "str", "required": True},
     "layers": {"type": "list", "elements": "str", "default": []},
     "dest": {"type": "path", "required": True},
+    "all": {"type": "bool", "default": False},
+    "clear": {"type": "bool", "default": True},
     "there": {"type": "list", "elements": "str", "default": []},
     "folder": {"type": "path"},
 }
@@ -81,7 +95,7 @@ NOTES = "/var/lib/myjupyter/layers.json"
 def parse(params):
     """What is to be given out."""
     name = _recipe.full_name(params["name"])
-    layers, there = frozenset(params["layers"]), frozenset(params["there"])
+    layers, there = None if params["all"] else frozenset(params["layers"]), frozenset(params["there"])
     return _delivery.Asked(name, layers, there, params["folder"] or "", NOTES)
 
 

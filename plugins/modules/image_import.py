@@ -32,10 +32,11 @@ options:
     type: dict
     default: {}
   lacking:
-    description: RV(lacking), as a run of this module in check mode told. Their files are brought to the host.
+    description:
+      - RV(lacking), as a run of this module in check mode told. Their files are brought to the host.
+      - By default this is asked first, which needs O(parcel).
     type: list
     elements: str
-    default: []
   src:
     description: Directory on the controller that M(myjupyter.fleet.image_export) filled. Needed unless in check mode.
     type: path
@@ -65,6 +66,13 @@ EXAMPLES = r"""
     lacking: "{{ here.lacking }}"
     parcel: "{{ hostvars['builder'].packed.parcel }}"
     src: /var/tmp/layers
+
+- name: Have an image that was packed before
+  myjupyter.fleet.image_import:
+    name: "{{ said.packed.name }}"
+    image: "{{ said.packed.image }}"
+    parcel: "{{ said.packed.parcel }}"
+    src: /var/tmp/layers
 """
 
 RETURN = r"""
@@ -88,7 +96,7 @@ OPTIONS = {
     "name": {"type": "str", "required": True},
     "image": {"type": "dict", "required": True},
     "parcel": {"type": "dict", "default": {}},
-    "lacking": {"type": "list", "elements": "str", "default": []},
+    "lacking": {"type": "list", "elements": "str"},
     "src": {"type": "path"},
     "folder": {"type": "path"},
     "keep": {"type": "int", "default": 3},

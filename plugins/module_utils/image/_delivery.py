@@ -28,11 +28,11 @@ TAG = "parcel"
 class Asked:
     """What is to be given out: an image, its layers that somebody lacks, and where files and notes go.
 
-    ``there`` are digests of files that need not be made again.
+    ``layers`` is None for all of them. ``there`` are digests of files that need not be made again.
     """
 
     name: str
-    layers: frozenset[str]
+    layers: frozenset[str] | None
     there: frozenset[str]
     folder: str
     notes: str
@@ -55,22 +55,26 @@ def give(engine: Engine, asked: Asked, check: bool) -> dict[str, Any]:
     if not found:
         raise InvalidInput("name", asked.name, "is no image of this host: build it first.")
     layers = list(found["RootFS"]["Layers"])
-    strange = sorted(asked.layers - set(layers))
+    meant = set(layers) if asked.layers is None else asked.layers
+    strange = sorted(meant - set(layers))
     if strange:
         raise InvalidInput("layers", strange[0], f"is no layer of {asked.name}.")
-    if check or not asked.layers:
-        return {"changed": bool(asked.layers), "parcel": {}, "files": {}}
-    os.makedirs(asked.folder, exist_ok=True)
     known = _read_notes(asked.notes)
-    unwanted = asked.there | {digest for layer, digest in known.items() if layer not in asked.layers}
+    if {found["Id"], *(known.get(layer) for layer in layers)} <= asked.there:
+        blobs = {layer: known[layer] for layer in layers}
+        return _given(asked, found, {"config": found["Id"], "layers": layers, "blobs": blobs}, {})
+    if check or not meant:
+        return {**_given(asked, found, {}, {}), "changed": bool(meant)}
+    os.makedirs(asked.folder, exist_ok=True)
+    unwanted = asked.there | {digest for layer, digest in known.items() if layer not in meant}
     receiver = Receiver(asked.folder, lambda digest: digest not in unwanted)
     _push(engine, found["Id"], receiver)
     blobs = dict(zip(layers, (item["digest"] for item in receiver.manifest["layers"])))
     _write_notes(asked.notes, {**known, **blobs})
     config = receiver.manifest["config"]["digest"]
-    wanted = {config, *(blobs[layer] for layer in asked.layers)}
+    wanted = {config, *(blobs[layer] for layer in meant)}
     files = _clear_but(asked.folder, {digest: receiver.path(digest) for digest in wanted - asked.there})
-    return {"changed": True, "parcel": {"config": config, "layers": layers, "blobs": blobs}, "files": files}
+    return _given(asked, found, {"config": config, "layers": layers, "blobs": blobs}, files)
 
 
 def take(engine: Engine, expected: Expected, check: bool) -> dict[str, Any]:
@@ -96,6 +100,18 @@ def take(engine: Engine, expected: Expected, check: bool) -> dict[str, Any]:
     images = _images.named(engine, expected.name.rpartition(":")[0])
     steps += _image.prune(engine, expected.name, expected.keep, images, loaded["Id"], check)
     return {"changed": True, "steps": steps, "lacking": []}
+
+
+def _given(asked: Asked, found: dict[str, Any], parcel: dict[str, Any], files: dict[str, str]) -> dict[str, Any]:
+    """The result of giving out. ``packed`` is all that another host has to know, whenever it comes to it."""
+    image = {
+        "id": found["Id"],
+        "tags": sorted(found.get("RepoTags") or []),
+        "layers": list(found["RootFS"]["Layers"]),
+        "recipe": (found["Config"].get("Labels") or {}).get(f"{LABEL}recipe", ""),
+    }
+    packed = {"name": asked.name, "image": image, "parcel": parcel}
+    return {"changed": bool(files), "parcel": parcel, "files": files, "packed": packed}
 
 
 def _clear_but(folder: str, files: dict[str, str]) -> dict[str, str]:
