@@ -20,9 +20,12 @@ SHELL = {
     "_classic": "an engine, about builds",
     "_containers": "an engine, about containers",
     "_context": "a host's files, for a build",
+    "_controller": "pip and ansible-galaxy",
     "_delivery": "an engine, about the layers of an image",
     "_dockerd": "an engine's process and service",
     "_engine": "an engine",
+    "_fetch": "a machine's mirrors",
+    "_folder": "a bundle's files",
     "_host": "a host's disk and ports",
     "_image": "all that an image stands on",
     "_image_info": "an engine, about images",
@@ -31,10 +34,12 @@ SHELL = {
     "_jupyter": "a Jupyter Server",
     "_labs": "all that a lab stands on",
     "_labs_info": "all that a lab stands on",
+    "_local": "a host's APT",
     "_machine": "a host's packages, users and files",
     "_make": "all that an image stands on",
     "_module": "Ansible",
     "_options": "a host's tokens",
+    "_pack": "all that a bundle stands on",
     "_receiver": "an engine that pushes",
     "_rescue": "a container's files and the host's",
     "_rootfs": "mmdebstrap",
@@ -51,7 +56,7 @@ IMPURE = frozenset({
     "time", "tty", "urllib", "uuid",
 })  # fmt: skip
 # The rooms of module_utils, and into which others each may look.
-ROOMS = {"lab": set(), "image": set(), "dockerd": set(), "base": {"image", "dockerd"}}
+ROOMS = {"lab": set(), "image": set(), "dockerd": set(), "base": {"image", "dockerd"}, "bundle": {"base", "dockerd"}}
 UTIL_FILES = sorted((PLUGINS / "module_utils").rglob("*.py"))
 MODULE_FILES = sorted((PLUGINS / "modules").glob("*.py"))
 
