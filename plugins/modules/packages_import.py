@@ -25,7 +25,7 @@ options:
     elements: str
     required: true
   src:
-    description: Directory on the controller with packages and an index of them, such as C(packages/bookworm) of a bundle.
+    description: Directory on the controller with packages and their index, such as C(packages/bookworm) of a bundle.
     type: path
     required: true
   index:

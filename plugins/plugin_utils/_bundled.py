@@ -13,7 +13,10 @@ from typing import Any
 # What decides what is in an image. Where it is built, and by which indexes, does not.
 DECIDING = (
     *(f"jupyter_base_{name}" for name in ("name", "registry_image", "release", "jupyterlab_version", "packages")),
-    *(f"jupyter_image_{name}" for name in ("name", "state", "base", "requirements", "constraints", "packages", "files")),
+    *(
+        f"jupyter_image_{name}"
+        for name in ("name", "state", "base", "requirements", "constraints", "packages", "files")
+    ),
     *(f"jupyter_image_{name}" for name in ("environment", "post_build", "build_args", "platform", "labels", "path")),
 )
 
@@ -43,7 +46,7 @@ def refusal(manifest: Mapping[str, Any], host: str, hostvars: Mapping[str, Any],
     if _digest(wanted) in manifest["images"]:
         return ""
     bundled = [image["declared"] for image in manifest["images"].values()]
-    near = min(bundled, key=lambda said: len(_differing(wanted, said)), default={})
+    near: Mapping[str, str] = min(bundled, key=lambda said: len(_differing(wanted, said)), default={})
     return (
         f"bundle: {', '.join(_differing(wanted, near))} of {host} is not what the bundle was made with: "
         "make it again with this inventory, or use the one that it was made with."

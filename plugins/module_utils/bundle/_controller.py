@@ -85,7 +85,9 @@ def _as_installed(source: str, folder: str) -> None:
     """An installed collection put together again: the files that it lists, in the archive that it came in."""
     about = json.loads(_folder.read(os.path.join(source, "MANIFEST.json")))["collection_info"]
     listed = json.loads(_folder.read(os.path.join(source, "FILES.json")))["files"]
-    with tarfile.open(os.path.join(folder, f"{about['namespace']}-{about['name']}-{about['version']}.tar.gz"), "w:gz") as tar:
+    with tarfile.open(
+        os.path.join(folder, f"{about['namespace']}-{about['name']}-{about['version']}.tar.gz"), "w:gz"
+    ) as tar:
         for name in ["MANIFEST.json", "FILES.json", *(item["name"] for item in listed if item["name"] != ".")]:
             tar.add(os.path.join(source, name), arcname=name, recursive=False)
 

@@ -94,5 +94,7 @@ def lacking(wanted: Iterable[Deb], there: Mapping[str, int]) -> list[Deb]:
 def errors(said: str) -> str:
     """What APT named as errors, in one line; else the end of what it said."""
     found = [line[2:].strip() for line in said.splitlines() if line.startswith("E:")]
-    unmet = [line.strip() for line in said.splitlines() if re.match(r" \S+ : (Depends|Breaks|Conflicts|PreDepends):", line)]
+    unmet = [
+        line.strip() for line in said.splitlines() if re.match(r" \S+ : (Depends|Breaks|Conflicts|PreDepends):", line)
+    ]
     return " ".join(dict.fromkeys([*unmet, *found])) or said.strip()[-300:]

@@ -17,7 +17,11 @@ from . import _bundle, _debs, _folder
 from ._debs import Deb
 
 # Keys that mirrors sign with, as the distributions ship them.
-KEYS = ("/etc/apt/trusted.gpg.d/*", "/usr/share/keyrings/debian-archive-keyring.*", "/usr/share/keyrings/ubuntu-archive-keyring.*")
+KEYS = (
+    "/etc/apt/trusted.gpg.d/*",
+    "/usr/share/keyrings/debian-archive-keyring.*",
+    "/usr/share/keyrings/ubuntu-archive-keyring.*",
+)
 
 
 def fetch(wanted: _bundle.Wanted, release: str, check: bool) -> list[str]:

@@ -26,7 +26,7 @@ class Expected:
 
 
 def act(expected: Expected, check: bool) -> dict[str, Any]:
-    """The module's result: which files are lacking for an installation, and the configuration that APT finds them by."""
+    """The module's result: which files an installation takes, and the configuration by which APT finds them."""
     if check or not expected.folder:
         with tempfile.TemporaryDirectory() as scratch:
             return {**_asked(expected, scratch), "config": "", "folder": ""}
@@ -51,5 +51,7 @@ def _asked(expected: Expected, folder: str) -> dict[str, Any]:
 def _run(expected: Expected, command: list[str]) -> str:
     status, said = _machine.run(command)
     if status:
-        raise FleetError(f"The packages in {expected.src} do not bring {', '.join(expected.names)}: {_debs.errors(said)}")
+        raise FleetError(
+            f"The packages in {expected.src} do not bring {', '.join(expected.names)}: {_debs.errors(said)}"
+        )
     return said

@@ -44,7 +44,9 @@ def _need_images(wanted: _bundle.Wanted, check: bool) -> None:
     for key, image in wanted.images.items():
         contents = os.path.join(wanted.path, "images", key, _bundle.CONTENTS)
         if not check and not os.path.exists(contents):
-            raise FleetError(f"{contents} is missing: pack the image {image['name']} first, as playbooks/bundle.yml does.")
+            raise FleetError(
+                f"{contents} is missing: pack the image {image['name']} first, as playbooks/bundle.yml does."
+            )
 
 
 def _needed(wanted: _bundle.Wanted, key: str) -> set[str]:
