@@ -198,7 +198,22 @@ def test_a_certificate_is_made_anew_in_time_and_a_password_when_it_is_changed(fl
     fleet.alike()
 
 
-def test_a_registry_needs_systemd_and_is_never_taken_from_somebody(fleet):
+def test_each_host_can_pull_and_one_with_other_layers_is_named(fleet):
+    address = json.loads(fleet.on(OTHER, "cat /etc/myjupyter/registry/access.json"))["registry"]
+    name = f"{address}/myjupyter"
+    for host in (BUILDER, OTHER):
+        fleet.on(host, f"echo another of ours | docker login -u fleet --password-stdin {address}")
+    wanted = {"delivery": "pull", "name": name}
+    assert fleet.image(**wanted).changed() == [1, 1]
+    for check in ([], ["--check"]):
+        assert fleet.image(*check, **wanted).changed() == [0, 0]
+    fleet.on(BUILDER, f"docker tag myjupyter-base {name} && docker push -q {name}")
+    said = fleet.image(ok=False, **wanted).flat
+    assert f"{OTHER} has not the same layers for {name} as the first host: the name has moved" in said
+    assert fleet.image(refresh="always", **wanted).changed() == [0, 1]
+
+
+def test_a_registry_is_never_taken_from_somebody(fleet):
     fleet.on(BUILDER, "mkdir -p /var/lib/docker-registry/docker/registry && apt-get -qq install -y docker-registry")
     said = fleet.run("jupyter_registry", where=BUILDER, ok=False).flat
     assert "docker-registry of somebody's (it holds images in /var/lib/docker-registry), which is left alone" in said

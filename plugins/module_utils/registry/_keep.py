@@ -197,7 +197,7 @@ def _hashed(password: str, salt: str = "") -> str:
     library = ctypes.CDLL("libcrypt.so.1")
     library.crypt.restype = ctypes.c_char_p
     alphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-    salt = salt or "$2b$10$" + "".join(secrets.choice(alphabet) for _ in range(21)) + secrets.choice(".Oeu")
+    salt = salt or "$2b$10$" + "".join(secrets.choice(alphabet) for _number in range(21)) + secrets.choice(".Oeu")
     found = library.crypt(password.encode(), salt.encode()) or b"*"
     return found.decode()
 
