@@ -9,8 +9,8 @@ from ansible_collections.myjupyter.fleet.plugins.plugin_utils import _rollout
 LABS = {"gpu1": [], "gpu2": ["ana"], "gpu3": ["ben"]}
 
 
-def plan(labs=LABS, everybody=("gpu1", "gpu2", "gpu3"), **options):
-    return _rollout.plan(labs, everybody, **options)
+def plan(labs=None, everybody=("gpu1", "gpu2", "gpu3"), **options):
+    return _rollout.plan(labs or LABS, everybody, **options)
 
 
 @pytest.mark.parametrize(
