@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .. import _nvidia
 from .._engine import Engine
 from ..lab import _containers, _jupyter, _state
 from ..lab._container import Found
@@ -21,8 +22,6 @@ from ..lab._labs import url_of
 from ..lab._plan import by_name
 from ._archive import archived
 from ._capacity import Capacity, memory_in, usable
-
-NVIDIA = "/proc/driver/nvidia/gpus"  # a directory for each GPU, made by the driver
 
 
 @dataclass(frozen=True)
@@ -83,9 +82,10 @@ def _about(found: Found, question: Question) -> dict[str, Any]:
 
 
 def _machine() -> Capacity:
+    memory = 0
     with contextlib.suppress(OSError):
-        return Capacity(memory_in(Path("/proc/meminfo").read_text()), os.cpu_count() or 1, len(_directories(NVIDIA)))
-    return Capacity(0, os.cpu_count() or 1, 0)
+        memory = memory_in(Path("/proc/meminfo").read_text())
+    return Capacity(memory, os.cpu_count() or 1, len(_nvidia.devices()))
 
 
 def _directories(path: str) -> list[str]:
