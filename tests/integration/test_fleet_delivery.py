@@ -20,6 +20,8 @@ sys.path.insert(0, str(ROOT / "tests" / "hosts"))
 
 import hosts  # noqa: E402
 
+pytestmark = pytest.mark.hosts
+
 BUILDER, OTHER = "builder", "other"
 PARTS = "/home/admin/.cache/myjupyter/layers/other"
 LAYERS = "docker image inspect -f '{{json .RootFS.Layers}}' myjupyter"
@@ -184,7 +186,7 @@ def test_a_registry_that_will_not_serve_is_a_sentence(fleet):
     said = fleet.image(ok=False, registry_username="fleet", registry_password="wrong", **wanted).flat
     assert "jupyter_image_registry_password to a login that it knows" in said
     said = fleet.image(ok=False, **{**wanted, "registry_host": "", "registry": "No registry"}).flat
-    assert "registry: 'No registry' is no registry, such as registry.example.edu:5000/labs" in said
+    assert "is no registry, such as registry.example.edu:5000/labs" in said
 
 
 def test_a_certificate_is_made_anew_in_time_and_a_password_when_it_is_changed(fleet):
