@@ -20,6 +20,8 @@ sys.path.insert(0, str(ROOT / "tests" / "hosts"))
 
 import hosts  # noqa: E402
 
+pytestmark = pytest.mark.hosts
+
 BUILDER, OTHER = "builder", "other"
 PARTS = "/home/admin/.cache/myjupyter/layers/other"
 LAYERS = "docker image inspect -f '{{json .RootFS.Layers}}' myjupyter"
@@ -179,12 +181,23 @@ def test_a_registry_serves_the_others(fleet):
         assert fleet.image(*check, **wanted).changed() == [0, 0]
 
 
+def test_a_registry_of_the_users_serves_as_well(fleet):
+    address = json.loads(fleet.on(OTHER, "cat /etc/myjupyter/registry/access.json"))["registry"]
+    login = {"registry_username": "fleet", "registry_password": fleet.on(OTHER, "cat /etc/myjupyter/registry/password")}
+    own = {"registry": f"{address}/labs", "registry_ca": fleet.on(OTHER, "cat /etc/myjupyter/registry/ca.crt"), **login}
+    fleet.on(OTHER, "rm -r /etc/docker/certs.d; docker rmi -f myjupyter; true")
+    wanted = {"delivery": "registry", "builder": BUILDER, "requirements": ["tabulate", "toolz"], **own}
+    assert fleet.image(**wanted).changed() == [1, 1], "pushed to another place; pulled"
+    fleet.alike()
+    assert fleet.image(**wanted).changed() == [0, 0]
+
+
 def test_a_registry_that_will_not_serve_is_a_sentence(fleet):
     wanted = {"delivery": "registry", "builder": BUILDER, "registry_host": OTHER, "requirements": ["tabulate", "toolz"]}
     said = fleet.image(ok=False, registry_username="fleet", registry_password="wrong", **wanted).flat
     assert "jupyter_image_registry_password to a login that it knows" in said
     said = fleet.image(ok=False, **{**wanted, "registry_host": "", "registry": "No registry"}).flat
-    assert "registry: 'No registry' is no registry, such as registry.example.edu:5000/labs" in said
+    assert "is no registry, such as registry.example.edu:5000/labs" in said
 
 
 def test_a_certificate_is_made_anew_in_time_and_a_password_when_it_is_changed(fleet):
