@@ -229,7 +229,7 @@ def test_who_shares_may_have_what_others_share(gpus):
     done = gpus.labs({"name": "ana", **shared}, {"name": "ben", **shared})
     assert [lab["gpus"] for lab in done["labs"]] == [[PART], [PART]]
     refused = gpus.labs({"name": "chi", "gpus": "all"})["msg"]
-    assert f"'{PART}' is taken by the lab ana" in refused
+    assert f"'{PART}' is taken by the lab ana and the lab ben: " in refused
     assert not gpus.labs({"name": "ana", **shared}, {"name": "ben", **shared})["changed"]
 
 

@@ -43,7 +43,7 @@ def assign_gpus(
 
     held = [
         taker
-        for name, item in found.items()
+        for name, item in sorted(found.items())
         if name not in declared and name not in going
         for taker in _takers(item.lab, item.lab.gpus)
     ]
@@ -156,7 +156,7 @@ def _named(lab: Lab, found: Found | None, held: list[Taker], devices: Sequence[D
         if takers:
             raise InvalidInput(
                 f"labs[{lab.name}].gpus", uuid,
-                f"is taken by {takers[0].who}: {_told(lab, held, devices)}, or share it ({_both(takers[0])}).",
+                f"is taken by {_all(takers)}: {_told(lab, held, devices)}, or share it ({_both(takers)}).",
             )  # fmt: skip
     return list(wanted)
 
@@ -202,8 +202,8 @@ def _known(devices: Sequence[Device]) -> str:
 
 
 def _whose(held: Iterable[Taker], devices: Sequence[Device]) -> str:
-    takers = [(device.uuid, [taker.who for taker in held if taker.uuid == device.uuid]) for device in devices]
-    return ", ".join(f"{uuid} is taken by {' and '.join(who)}" for uuid, who in takers if who)
+    takers = {device.uuid: [taker for taker in held if taker.uuid == device.uuid] for device in devices}
+    return ", ".join(f"{uuid} is taken by {_all(who)}" for uuid, who in takers.items() if who)
 
 
 def _told(lab: Lab, held: Iterable[Taker], devices: Sequence[Device]) -> str:
@@ -211,5 +211,10 @@ def _told(lab: Lab, held: Iterable[Taker], devices: Sequence[Device]) -> str:
     return f"{', '.join(free)} {'is' if len(free) == 1 else 'are'} free" if free else "none is free: take one away"
 
 
-def _both(taker: Taker) -> str:
-    return "gpus_shared: true" if taker.shared else f"gpus_shared: true here and for {taker.who}"
+def _all(takers: Iterable[Taker]) -> str:
+    return " and ".join(taker.who for taker in takers)
+
+
+def _both(takers: Iterable[Taker]) -> str:
+    alone = [taker for taker in takers if not taker.shared]
+    return f"gpus_shared: true here and for {_all(alone)}" if alone else "gpus_shared: true"
