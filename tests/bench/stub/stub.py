@@ -30,9 +30,12 @@ ANSWERS = {
     },
     "base": {"source": "present", "reason": "", "steps": []},
     "image": {"image": IMAGE, "steps": []},
-    "image_import": {"steps": [], "lacking": []},
     "labs": {"labs": LABS, "steps": [], "deferred": []},
 }
+
+# What the courier of image_import replies, which is no module.
+THERE = {"Id": IMAGE["id"], "RepoTags": IMAGE["tags"], "Created": 1, "Size": 1, "Labels": {}, "Layers": LAYERS}
+REPLY = {"engine": "", "said": [], "broken": [], "images": [THERE], "used": [], "storage": []}
 
 
 class Connection(ConnectionBase):
@@ -43,6 +46,8 @@ class Connection(ConnectionBase):
         return self
 
     def exec_command(self, cmd, in_data=None, sudoable=True):
+        if "zlib.decompress" in cmd:
+            return 0, json.dumps(REPLY).encode(), b""
         found = re.search(rb"\.plugins\.modules\.(\w+)", in_data or b"")
         if not found:
             return 1, b"", b"only modules are answered, and only with pipelining"
