@@ -87,7 +87,7 @@ def measure(fleet: Fleet, package: str, rounds: int) -> None:
     image: dict[str, object] = {"jupyter_image_delivery": "stream", "jupyter_image_builder": "builder"}
     first = {**image, "jupyter_image_requirements": PACKAGES}
     second = {**image, "jupyter_image_requirements": [*PACKAGES, package]}
-    cache = Path("~/.cache/myjupyter/parcels/myjupyter").expanduser()
+    cache = Path("~/.cache/myjupyter/parcels/builder/myjupyter").expanduser()
     targets = [name for name in KINDS if name != "builder"]
     for host in targets:
         fleet.play("jupyter_image", host, **first)

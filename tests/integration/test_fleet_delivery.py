@@ -121,7 +121,7 @@ def test_a_delivery_cut_in_the_middle_leaves_no_image_and_is_taken_up_again(flee
     before = fleet.received()
     assert fleet.image(**wanted).changed() == [1, 1]
     fleet.alike()
-    parcels = fleet.directory / "home/.cache/myjupyter/parcels/myjupyter"
+    parcels = fleet.directory / "home/.cache/myjupyter/parcels/builder/myjupyter"
     total = sum(path.stat().st_size for path in parcels.iterdir())
     assert fleet.received() - before < 1.05 * (total - whole), "what had come whole is not sent again"
     assert fleet.on(OTHER, f"ls {PARTS}", ok=False) == "", "what was brought is loaded, and gone"
