@@ -112,7 +112,7 @@ def parse(params):
 
 
 def main() -> None:
-    _module.run(OPTIONS, parse, _delivery.give)
+    _module.run(OPTIONS, parse, _delivery.give, without_engine=_delivery.foretold)
 
 
 if __name__ == "__main__":

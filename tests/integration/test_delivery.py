@@ -96,6 +96,11 @@ def test_an_image_of_layers_that_are_here_is_its_configuration(images, way):
     assert way.take(built, packed["parcel"])["changed"] and images.inspect()["Id"] == built["id"]
 
 
+def test_a_check_may_come_before_the_image_and_the_engine(images, way):
+    for where in ({}, {"docker_host": "unix:///no/such.sock"}):
+        assert way.give([], configuration=True, check=True, name=f"{images.name}-none", **where)["changed"]
+
+
 def test_what_the_controller_has_is_not_made_again(way, built):
     first = way.give([built["layers"][-1]])
     there = list(first["files"])
