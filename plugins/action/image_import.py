@@ -16,6 +16,7 @@ import shlex
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -32,6 +33,7 @@ FOLDER = "~/.cache/myjupyter/layers"
 # Up to so many bytes go along with the order; what is larger is put on the host first, and resumed.
 SMALL = 8 << 20
 PATIENCE = 1800
+PAIR = [("client_cert", "client_key")]
 OPTIONS = {
     **ENGINE_OPTIONS,
     "name": {"type": "str", "required": True},
@@ -48,28 +50,28 @@ OPTIONS = {
 }
 
 
-class ActionModule(ActionBase):
+class CourierAction(ActionBase):
+    """An action that sends the courier to the host, and decides on the controller."""
+
     _supports_check_mode = True
+    programs: Sequence[ModuleType] = (_courier,)
+    entry = "main"
+    variables: Mapping[str, Any]
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
-        _valid, options = self.validate_argument_spec(OPTIONS, required_together=[("client_cert", "client_key")])
-        try:
-            variables = task_vars or {}
-            python = self._templar.template(variables.get("ansible_python_interpreter", ""))
-            arrival = Arrival(self, options, variables.get("inventory_hostname", ""), _python(python, variables))
-            done = arrival.run(self._task.check_mode)
-        except FleetError as error:
-            raise AnsibleActionFail(str(error)) from error
-        return {**result, **done}
+        self.variables = task_vars or {}
+        if self._task.delegate_to:  # the host of the task is another one than the one that is asked
+            self.variables = self.variables["ansible_delegated_vars"][self._task.delegate_to]
+        return result
 
-    def tell(self, order: Mapping[str, Any], bulk: bytes, python: str) -> dict[str, Any]:
+    def tell(self, order: Mapping[str, Any], bulk: bytes = b"") -> dict[str, Any]:
         """What the courier on the host replies to an order; ``bulk`` are the bytes that go along."""
-        program = zlib.compress(f"{_program()}\nmain(json.loads({json.dumps(order)!r}))".encode(), 9)
+        text = f"{_program(self.programs)}\n{self.entry}(json.loads({json.dumps(order)!r}))"
+        program = zlib.compress(text.encode(), 9)
         start = f"import sys,zlib;exec(zlib.decompress(sys.stdin.buffer.read({len(program)})))"
-        command = f"{python} -c {shlex.quote(start)}"
-        environment = self._compute_environment_string()
-        command = f"{environment} {command}".strip()
+        python = self._python()
+        command = f"{self._compute_environment_string()} {python} -c {shlex.quote(start)}".strip()
         if self._is_pipelining_enabled("new"):
             done = self._low_level_execute_command(command, in_data=program + bulk)
         else:
@@ -82,6 +84,29 @@ class ActionModule(ActionBase):
         except (IndexError, ValueError):
             said = (done["stderr"] or done["stdout"]).strip() or "nothing"
             raise AnsibleActionFail(f"{python} on the host did not answer, but said: {said}") from None
+
+    def engine(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Where the engine is, for the courier: what is not as usual."""
+        usual = {"tls": False, "validate_certs": True, "engine_timeout": 60}
+        return {key: options[key] for key in ENGINE_OPTIONS if options[key] != usual.get(key)}
+
+    def _python(self) -> str:
+        """The host's Python: the one that was named, or that Ansible found, else the usual one."""
+        named = self._templar.template(self.variables.get("ansible_python_interpreter", ""))
+        found = (self.variables.get("ansible_facts") or {}).get("discovered_interpreter_python") or ""
+        return next((path for path in (named, found) if path.startswith("/")), "/usr/bin/python3")
+
+
+class ActionModule(CourierAction):
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result = super().run(tmp, task_vars)
+        _valid, options = self.validate_argument_spec(OPTIONS, required_together=PAIR)
+        try:
+            arrival = Arrival(self, options, (task_vars or {}).get("inventory_hostname", ""))
+            done = arrival.run(self._task.check_mode)
+        except FleetError as error:
+            raise AnsibleActionFail(str(error)) from error
+        return {**result, **done}
 
     def folder(self, place: str, host: str) -> tuple[str, set[str]]:
         """A folder of the remote user's for what comes to ``host``, and what was brought to it before."""
@@ -105,12 +130,11 @@ class ActionModule(ActionBase):
 class Arrival:
     """One image, coming to one host."""
 
-    def __init__(self, action: ActionModule, options: Mapping[str, Any], host: str, python: str) -> None:
-        self._action, self._host, self._python = action, host, python
+    def __init__(self, action: ActionModule, options: Mapping[str, Any], host: str) -> None:
+        self._action, self._host = action, host
         self._expected = _arrival.parse(options)
         self._src, self._lacking = os.path.expanduser(options["src"] or "."), options["lacking"]
-        self._engine = {key: options[key] for key in ENGINE_OPTIONS if options[key]}
-        self._engine["validate_certs"] = options["validate_certs"]
+        self._engine = action.engine(options)
         self._timeout = options["engine_timeout"]
 
     def run(self, check: bool) -> dict[str, Any]:
@@ -199,19 +223,21 @@ class Arrival:
             "files": files or {},
             "folder": folder,
         }
-        return self._action.tell(order, bulk, self._python)
+        return self._action.tell(order, bulk)
 
 
-def _program() -> str:
-    """The courier without what only its readers need."""
-    tree = ast.parse(Path(_courier.__file__).read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
-            node.body = node.body[1:]
-    return ast.unparse(tree)
+def _program(modules: Sequence[ModuleType]) -> str:
+    """Files of the collection as one program, without what only their readers and their checkers need."""
+    body: list[ast.stmt] = []
+    for module in modules:
+        tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
+                node.body = node.body[1:] or [ast.Pass()]
+        body += [node for node in tree.body if not _is_of_the_collection(node)]
+    future = "from __future__ import annotations\n"
+    return future + ast.unparse(ast.Module(body, []))
 
 
-def _python(named: str, variables: Mapping[str, Any]) -> str:
-    """The host's Python: the one that was named, or that Ansible found, else the usual one."""
-    found = (variables.get("ansible_facts") or {}).get("discovered_interpreter_python") or ""
-    return next((path for path in (named, found) if path.startswith("/")), "/usr/bin/python3")
+def _is_of_the_collection(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ImportFrom) and (node.level > 0 or node.module == "__future__")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The myjupyter.fleet maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ansible module: give layers of an image out of a host's engine."""
+"""Documentation of image_export. The action plugin of that name does the work."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ author: The myjupyter.fleet maintainers (@myjupyter)
 description:
   - Takes those layers of an image that other hosts lack out of this host's engine, each read and compressed once,
     and brings them to the controller, from where M(myjupyter.fleet.image_import) brings them to the hosts.
-  - The engine pushes them to a registry that this module is while it runs, on an address of the loopback. Where the
+  - The engine pushes them to a registry that runs beside it meanwhile, on an address of the loopback. Where the
     engine cannot, because it is a user's own or does not run on this host, the whole image is given out instead,
     with a warning.
 extends_documentation_fragment:
@@ -45,18 +45,10 @@ options:
     description: Whether files are removed from O(dest) that no layer of this image needs.
     type: bool
     default: true
-  there:
-    description: Digests of files that O(dest) has already. It is looked up.
-    type: list
-    elements: str
-    default: []
   whole:
     description: Give the whole image out in one file, as C(docker save) does, and do not try to take it apart.
     type: bool
     default: false
-  folder:
-    description: Directory on the host for the layers on their way. It is chosen, and removed afterwards.
-    type: path
 seealso:
   - module: myjupyter.fleet.image_import
 """
@@ -81,39 +73,7 @@ parcel:
   returned: always
   type: dict
 files:
-  description: The compressed files on the host, by digest.
+  description: The files that were brought to the controller, by digest.
   returned: always
   type: dict
 """
-
-from ansible_collections.myjupyter.fleet.plugins.module_utils import _module
-from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _delivery, _recipe
-
-OPTIONS = {
-    "name": {"type": "str", "required": True},
-    "layers": {"type": "list", "elements": "str", "default": []},
-    "configuration": {"type": "bool", "default": False},
-    "dest": {"type": "path", "required": True},
-    "all": {"type": "bool", "default": False},
-    "clear": {"type": "bool", "default": True},
-    "there": {"type": "list", "elements": "str", "default": []},
-    "whole": {"type": "bool", "default": False},
-    "folder": {"type": "path"},
-}
-NOTES = "/var/lib/myjupyter/layers.json"
-
-
-def parse(params):
-    """What is to be given out."""
-    name = _recipe.full_name(params["name"])
-    layers, there = None if params["all"] else frozenset(params["layers"]), frozenset(params["there"])
-    asked = {key: params[key] for key in ("whole", "configuration")}
-    return _delivery.Asked(name, layers, there, params["folder"] or "", NOTES, **asked)
-
-
-def main() -> None:
-    _module.run(OPTIONS, parse, _delivery.give, without_engine=_delivery.foretold)
-
-
-if __name__ == "__main__":
-    main()

@@ -17,17 +17,19 @@ from tests.conftest import ROOT, ModuleFailed
 class Way:
     """From an engine into a folder and back."""
 
-    def __init__(self, images, run_module, folder):
-        self.images, self._run, self.folder = images, run_module, str(folder)
+    def __init__(self, images, folder):
+        self.images, self.folder = images, str(folder)
 
     def give(self, layers, **options):
-        wanted = {"name": self.images.name, "dest": self.folder, "folder": self.folder, "layers": layers}
-        return self._run("image_export", **{**wanted, **options})
+        return self._do("image_export", {"name": self.images.name, "dest": self.folder, "layers": layers, **options})
 
-    def take(self, image, parcel=None, check=False, **options):
+    def take(self, image, parcel=None, **options):
         wanted = {"name": self.images.name, "image": image, "parcel": parcel or {}, "src": self.folder}
-        flags = ["--check"] if check else []
-        command = ["localhost", "-m", "myjupyter.fleet.image_import", "-a", json.dumps({**wanted, **options}), *flags]
+        return self._do("image_import", {**wanted, **options})
+
+    def _do(self, name, options):
+        flags = ["--check"] if options.pop("check", False) else []
+        command = ["localhost", "-m", f"myjupyter.fleet.{name}", "-a", json.dumps(options), *flags]
         done = subprocess.run(
             [Path(sys.executable).parent / "ansible", *command],
             cwd=ROOT,
@@ -40,18 +42,18 @@ class Way:
         result = json.loads(done.stdout[done.stdout.index("=> {") + 3 :])
         if done.returncode:
             raise ModuleFailed(result)
-        return result
+        return {**result, "said": " ".join(done.stderr.split())}
 
 
 @pytest.fixture
-def way(images, run_module, tmp_path):
-    return Way(images, run_module, tmp_path / "layers")
+def way(images, tmp_path):
+    return Way(images, tmp_path / "layers")
 
 
 @pytest.fixture
 def built(images):
     """An image with one layer more than its base."""
-    return images.image(post_build=["echo hello > $HOME/greeting"])["image"]
+    return images.image(post_build=[f"echo hello {images.name} > $HOME/greeting"])["image"]
 
 
 def test_what_is_lacking_is_told(images, way, built):
@@ -74,7 +76,7 @@ def test_a_lacking_layer_is_given_out_and_loaded(images, way, built):
     there = images.inspect()
     assert there["Id"] == built["id"] and there["RootFS"]["Layers"] == built["layers"]
     assert sorted(there["RepoTags"]) == built["tags"]
-    assert images.run("cat greeting 2>/dev/null || cat $HOME/greeting") == "hello"
+    assert images.run("cat greeting 2>/dev/null || cat $HOME/greeting") == f"hello {images.name}"
     for check in (True, False):
         again = way.take(built, packed["parcel"], check=check)
         assert not again["changed"] and again["lacking"] == again["steps"] == []
@@ -103,9 +105,12 @@ def test_a_check_may_come_before_the_image_and_the_engine(images, way):
 
 def test_what_the_controller_has_is_not_made_again(way, built):
     first = way.give([built["layers"][-1]])
-    there = list(first["files"])
-    again = way.give([built["layers"][-1]], there=there)
-    assert again["files"] == {} and again["parcel"] == first["parcel"]
+    again = way.give([built["layers"][-1]])
+    assert again["files"] == {} and again["parcel"] == first["parcel"] and not again["changed"]
+    layer = first["parcel"]["blobs"][built["layers"][-1]]
+    with open(first["files"][layer], "r+b") as file:
+        file.truncate(10)
+    assert list(way.give([built["layers"][-1]])["files"]) == [layer], "but for what is no longer whole"
 
 
 @pytest.fixture
@@ -134,12 +139,11 @@ def test_a_layer_that_is_not_what_it_should_be_is_never_loaded(images, way, comm
 def test_an_engine_that_gives_no_layers_out_gives_the_whole_image(images, way, built):
     with socket.create_server(("127.88.88.88", 8888)):
         packed = way.give(built["layers"][-1:])
-    (warning,) = map(str, packed["warnings"])
-    assert "Nobody can listen" in warning and "So the whole image is brought." in warning
+    assert "Nobody can listen" in packed["said"] and "So the whole image is brought." in packed["said"]
     assert list(packed["parcel"]) == ["archive"] and os.listdir(way.folder) == [
         packed["parcel"]["archive"].replace(":", "-")
     ]
-    again = way.give(built["layers"][-1:], whole=True, there=[packed["parcel"]["archive"]])
+    again = way.give(built["layers"][-1:], whole=True)
     assert again["files"] == {} and again["parcel"] == packed["parcel"], "it is not made again"
 
     images.image(state="absent")

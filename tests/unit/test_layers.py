@@ -24,7 +24,7 @@ SHELL = {
     "_context": "a host's files, for a build",
     "_controller": "pip and ansible-galaxy",
     "_courier": "an engine, for the controller, where it runs as a program of its own",
-    "_delivery": "an engine, about the layers of an image",
+    "_delivery": "an engine, about the layers of an image, where it runs as a program of its own",
     "_dockerd": "an engine's process and service",
     "_engine": "an engine",
     "_fetch": "a machine's mirrors",

@@ -81,16 +81,21 @@ def trusting(registry: str, ca: str) -> dict[str, str]:
 def here(reply: Mapping[str, Any]) -> Here:
     """What a host's reply says. Raises EngineError where its engine could not be asked."""
     if "failed" in reply:
-        raise EngineError(
-            f"Could not ask the engine at {reply['engine']}: {reply['failed'][1]}. Is it running? `docker info` on the "
-            "host tells; docker_host names another one, and the remote user needs a right to use it (become: true)."
-        )
+        raise unreachable(reply)
     storage = reply.get("storage") or []
     return Here(
         tuple(_kept.listed(item) for item in reply["images"]),
         {item["Id"]: item["Layers"] for item in reply["images"]},
         frozenset(reply["used"]),
         any(value.startswith("io.containerd") for _name, value in storage),
+    )
+
+
+def unreachable(reply: Mapping[str, Any]) -> EngineError:
+    """What to do about an engine that does not answer."""
+    return EngineError(
+        f"Could not ask the engine at {reply['engine']}: {reply['failed'][1]}. Is it running? `docker info` on the "
+        "host tells; docker_host names another one, and the remote user needs a right to use it (become: true)."
     )
 
 

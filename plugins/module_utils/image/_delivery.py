@@ -1,126 +1,147 @@
 # Copyright (c) 2026, The myjupyter.fleet maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Give an image out of an engine for others that lack some of its layers: layer by layer, or else as a whole."""
+"""Gives an image out of an engine for others that lack some of its layers: layer by layer, or else as a whole.
+
+Runs on the host together with the courier, and as that does: a program of its own, of the standard library only.
+"""
+
+# pylint: disable=ansible-bad-function  # this is a program on a host, not a module: it prints and exits
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import gzip
+import http.client
 import json
 import os
-from dataclasses import dataclass
-from typing import Any
+import pwd
+import shutil
+import tempfile
 
-from .._engine import Engine, patient, translated
-from .._errors import BuildError, FleetError, InvalidInput
-from . import _images
+from .._errors import BuildError, EngineError, FleetError, InvalidInput
+from ._courier import Engine
 from ._receiver import Receiver, digest_of, listening
-from ._recipe import LABEL
 
 REPOSITORY = "myjupyter-delivery"
 TAG = "parcel"
+# Which compressed file a layer became, as the engine remembers it too.
+NOTES = "/var/lib/myjupyter/layers.json"
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What is to be given out: an image, its layers that somebody lacks, and where files and notes go.
+def give(order):
+    """Give out what is asked for; what came of it, or why nothing did, is printed.
 
-    ``layers`` is None for all of them. ``there`` are digests of files that need not be made again. ``whole``: do not
-    try to take it apart. ``configuration``: somebody lacks no more than that.
+    ``layers`` are those that somebody lacks, None for all of them; with ``configuration`` somebody lacks that.
+    ``there`` are the digests of files that need not be made again, ``small`` the bytes up to which files go along with
+    the reply, ``owner`` who may fetch larger ones. ``whole``: do not try to take the image apart.
     """
-
-    name: str
-    layers: frozenset[str] | None
-    there: frozenset[str]
-    folder: str
-    notes: str
-    whole: bool = False
-    configuration: bool = False
-
-
-def give(engine: Engine, asked: Asked, check: bool) -> dict[str, Any]:
-    """Have the engine push the image to a receiver of our own; the result names the files that came of it."""
-    found = _images.find(engine, asked.name)
-    if not found and check:
-        return foretold(asked)
-    if not found:
-        raise InvalidInput("name", asked.name, "is no image of this host: build it first.")
-    layers = list(found["RootFS"]["Layers"])
-    meant = frozenset(layers) if asked.layers is None else asked.layers
-    strange = sorted(meant - set(layers))
-    if strange:
-        raise InvalidInput("layers", strange[0], f"is no layer of {asked.name}.")
-    known = _read_notes(asked.notes)
-    if {found["Id"], *(known.get(layer) for layer in layers)} <= asked.there:
-        return _given(asked, found, _parcel(found["Id"], layers, known), {})
-    wanted = bool(meant or asked.configuration)
-    if check or not wanted:
-        return {**_given(asked, found, {}, {}), "changed": wanted}
-    os.makedirs(asked.folder, exist_ok=True)
-    if asked.whole:
-        return _given(asked, found, *_whole(engine, asked, found))
+    engine = Engine(order["engine"], order["timeout"])
+    folder = tempfile.mkdtemp(prefix="myjupyter-", dir="/var/tmp")
     try:
-        return _given(asked, found, *_apart(engine, asked, found, meant))
+        reply = _given(engine, order, folder)
     except FleetError as error:
-        given = _given(asked, found, *_whole(engine, asked, found))
-        return {**given, "warnings": [f"{error} So the whole image is brought."]}
+        reply = {"error": str(error)}
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reply = {"engine": engine.url, "failed": [type(error).__name__, str(error)]}
+    files = reply.get("files", {})
+    if sum(map(os.path.getsize, files.values())) <= order["small"]:
+        reply["contents"] = {digest: _coded(path) for digest, path in files.items()}
+        shutil.rmtree(folder)
+    else:
+        reply["folder"] = folder
+        with contextlib.suppress(KeyError):
+            os.chown(folder, pwd.getpwnam(order["owner"]).pw_uid, -1)
+    print(json.dumps(reply))
 
 
-def foretold(asked: Asked) -> dict[str, Any]:
-    """The result of a check before the image is there, or even an engine: a run would have built it by then."""
-    wanted = asked.layers is None or bool(asked.layers or asked.configuration)
+def foretold(order):
+    """The reply to a check before the image is there, or even an engine: a run would have built it by then."""
+    wanted = order["layers"] is None or bool(order["layers"] or order["configuration"])
     return {"changed": wanted, "parcel": {}, "files": {}, "packed": {}}
 
 
-def _apart(
-    engine: Engine, asked: Asked, found: dict[str, Any], meant: frozenset[str]
-) -> tuple[dict[str, Any], dict[str, str]]:
+def _given(engine, order, folder):
+    name = order["name"]
+    status, (found,) = engine.ask("GET", f"/images/{name}/json")
+    if status == 404 and order["check"]:
+        return foretold(order)
+    if status == 404:
+        raise InvalidInput("name", name, "is no image of this host: build it first.")
+    if status != 200:
+        raise EngineError(f"The engine would not inspect {name}: {found.get('message')}")
+    layers, known = found["RootFS"]["Layers"], _read_notes()
+    meant = layers if order["layers"] is None else order["layers"]
+    strange = sorted(set(meant) - set(layers))
+    if strange:
+        raise InvalidInput("layers", strange[0], f"is no layer of {name}.")
+    if {found["Id"], *(known.get(layer) for layer in layers)} <= set(order["there"]):
+        return _told(order, found, _parcel(found["Id"], layers, known))
+    wanted = bool(meant or order["configuration"])
+    if order["check"] or not wanted:
+        return {**_told(order, found, {}), "changed": wanted}
+    if order["whole"]:
+        return _told(order, found, *_whole(engine, order, folder, found))
+    try:
+        return _told(order, found, *_apart(engine, order, folder, found, meant))
+    except (FleetError, OSError) as error:
+        why = f"{str(error).rstrip('.')}. So the whole image is brought."
+        anew = Engine(order["engine"], order["timeout"])
+        return {**_told(order, found, *_whole(anew, order, folder, found)), "warnings": [why]}
+
+
+def _apart(engine, order, folder, found, meant):
     """A parcel of layers, and the files that came of it."""
-    known, layers = _read_notes(asked.notes), list(found["RootFS"]["Layers"])
-    unwanted = asked.there | {digest for layer, digest in known.items() if layer not in meant}
-    receiver = Receiver(asked.folder, lambda digest: digest not in unwanted)
+    known, layers, there = _read_notes(), found["RootFS"]["Layers"], set(order["there"])
+    unwanted = there | {digest for layer, digest in known.items() if layer not in meant}
+    receiver = Receiver(folder, lambda digest: digest not in unwanted)
     _push(engine, found["Id"], receiver)
     blobs = dict(zip(layers, (item["digest"] for item in receiver.manifest["layers"])))
-    _write_notes(asked.notes, {**known, **blobs})
+    _write_notes({**known, **blobs})
     config = receiver.manifest["config"]["digest"]
-    wanted = {config, *(blobs[layer] for layer in meant)}
-    files = _clear_but(asked.folder, {digest: receiver.path(digest) for digest in wanted - asked.there})
-    return _parcel(config, layers, blobs), files
+    wanted = {config, *(blobs[layer] for layer in meant)} - there
+    return _parcel(config, layers, blobs), _clear_but(folder, {digest: receiver.path(digest) for digest in wanted})
 
 
-def _whole(engine: Engine, asked: Asked, found: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+def _whole(engine, order, folder, found):
     """One archive, as `docker save` writes it, compressed; and its file."""
-    known = _read_notes(asked.notes)
-    made = known.get(found["Id"], "")
-    if made in asked.there:
+    known = _read_notes()
+    made = known.get(found["Id"])
+    if made in order["there"]:
         return {"archive": made}, {}
-    path = os.path.join(asked.folder, "archive")
-    with translated(f"give {asked.name} out"), gzip.open(path, "wb", compresslevel=1) as file, patient(engine) as api:
-        file.writelines(api.get_image(asked.name))
+    path = os.path.join(folder, "archive")
+    engine.request("GET", f"/images/{order['name']}/get")
+    answer = engine.getresponse()
+    if answer.status != 200:
+        raise EngineError(f"The engine would not give {order['name']} out: {answer.read().decode(errors='replace')}")
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        shutil.copyfileobj(answer, file, 1 << 20)
     digest = digest_of(path)
-    named = os.path.join(asked.folder, digest.replace(":", "-"))
+    named = os.path.join(folder, digest.replace(":", "-"))
     os.replace(path, named)
-    _write_notes(asked.notes, {**known, found["Id"]: digest})
-    return {"archive": digest}, _clear_but(asked.folder, {digest: named})
+    _write_notes({**known, found["Id"]: digest})
+    return {"archive": digest}, _clear_but(folder, {digest: named})
 
 
-def _parcel(config: str, layers: list[str], blobs: dict[str, str]) -> dict[str, Any]:
+def _parcel(config, layers, blobs):
     return {"config": config, "layers": layers, "blobs": {layer: blobs[layer] for layer in layers}}
 
 
-def _given(asked: Asked, found: dict[str, Any], parcel: dict[str, Any], files: dict[str, str]) -> dict[str, Any]:
-    """The result of giving out. ``packed`` is all that another host has to know, whenever it comes to it."""
+def _told(order, found, parcel, files=None):
+    """The reply. ``packed`` is all that another host has to know, whenever it comes to it."""
+    labels = found["Config"].get("Labels") or {}
     image = {
         "id": found["Id"],
         "tags": sorted(found.get("RepoTags") or []),
-        "layers": list(found["RootFS"]["Layers"]),
-        "recipe": (found["Config"].get("Labels") or {}).get(f"{LABEL}recipe", ""),
+        "layers": found["RootFS"]["Layers"],
+        "recipe": labels.get(order["recipe"], ""),
     }
-    packed = {"name": asked.name, "image": image, "parcel": parcel}
-    return {"changed": bool(files), "parcel": parcel, "files": files, "packed": packed}
+    packed = {"name": order["name"], "image": image, "parcel": parcel}
+    return {"changed": bool(files), "parcel": parcel, "files": files or {}, "packed": packed}
 
 
-def _clear_but(folder: str, files: dict[str, str]) -> dict[str, str]:
+def _clear_but(folder, files):
     """Make some files of a folder readable, and remove all others: a layer that nobody asked for may have come too."""
     for path in (os.path.join(folder, name) for name in os.listdir(folder)):
         if path in files.values():
@@ -130,37 +151,39 @@ def _clear_but(folder: str, files: dict[str, str]) -> dict[str, str]:
     return files
 
 
-def _push(engine: Engine, image: str, receiver: Receiver) -> None:
+def _push(engine, image, receiver):
     try:
-        with listening(receiver) as address, translated("give an image out"), patient(engine) as api:
-            reference = f"{address}/{REPOSITORY}"
-            engine.api.tag(image, reference, TAG)
-            try:
-                said = list(api.push(reference, TAG, stream=True, decode=True))
-            finally:
-                engine.api.remove_image(f"{reference}:{TAG}")
+        with listening(receiver) as address:
+            name = f"{address}/{REPOSITORY}"
+            said = engine.ask("POST", f"/images/{image}/tag?repo={name}&tag={TAG}")[1]
+            said += engine.ask("POST", f"/images/{name}/push?tag={TAG}", {"X-Registry-Auth": "e30="})[1]
+            engine.ask("DELETE", f"/images/{name}:{TAG}")
     except OSError as error:
         raise BuildError(f"Nobody can listen for the engine's layers: {error}.") from error
-    failed = [line["error"] for line in said if "error" in line]
+    failed = [line[key] for line in said for key in ("error", "message") if key in line]
     if failed or not receiver.manifest.get("layers"):
         why = "; ".join(failed) or "it pushed no layers"
         raise BuildError(
-            f"The engine at {engine.address.url} cannot give layers out by themselves, as one does that runs on the "
-            f"builder itself and as root: {why.rstrip('.')}."
+            f"The engine at {engine.url} cannot give layers out by themselves, as one does that runs on the builder "
+            f"itself and as root: {why.rstrip('.')}."
         )
 
 
-def _read_notes(path: str) -> dict[str, str]:
-    """Which compressed file a layer became, as the engine remembers it too."""
+def _coded(path):
+    with open(path, "rb") as file:
+        return base64.b64encode(file.read()).decode()
+
+
+def _read_notes():
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(NOTES, encoding="utf-8") as file:
             return json.load(file)
     except (FileNotFoundError, ValueError):
         return {}
 
 
-def _write_notes(path: str, known: dict[str, str]) -> None:
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(f"{path}.new", "w", encoding="utf-8") as file:
+def _write_notes(known):
+    os.makedirs(os.path.dirname(NOTES), exist_ok=True)
+    with open(f"{NOTES}.new", "w", encoding="utf-8") as file:
         json.dump(known, file)
-    os.replace(f"{path}.new", path)
+    os.replace(f"{NOTES}.new", NOTES)
