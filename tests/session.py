@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ipaddress
 import os
 import secrets
 import shutil
@@ -99,37 +100,56 @@ def engine() -> Iterator[None]:
     if os.getuid() != 0:
         raise NotPossible("No engine answers and starting one takes root: run ./test from a root shell.")
     say("Starting an engine for this run.")
-    bridge = Path("/sys/class/net/docker0").exists()
     with tempfile.TemporaryDirectory(prefix="engine-", dir=os.environ.get("TMPDIR", "/var/tmp")) as scratch:
-        process = start_engine(Path(scratch))
-        try:
-            yield
-        finally:
-            stop(process)
-            Path("/var/run/docker.pid").unlink(missing_ok=True)
-            if not bridge:
-                subprocess.run(["ip", "link", "delete", "docker0"], check=False, capture_output=True)
+        with tempfile.TemporaryDirectory(prefix="engine-", dir="/run") as state, bridge() as name:
+            process = start_engine(Path(scratch), Path(state), name)
+            try:
+                yield
+            finally:
+                stop(process)
 
 
-def start_engine(scratch: Path) -> subprocess.Popen:
-    """dockerd, answering. One that died in an earlier run may have left what makes the first start fail."""
+@contextlib.contextmanager
+def bridge() -> Iterator[str]:
+    """A bridge of this run's own. On docker0 the containers of an engine that was killed still hold their addresses."""
+    name = f"test-{secrets.token_hex(3)}"
+    for arguments in (["add", name, "type", "bridge"], ["set", name, "up"]):
+        subprocess.run(["ip", "link", *arguments], check=True)
+    try:
+        subprocess.run(["ip", "address", "add", free_network(), "dev", name], check=True)
+        yield name
+    finally:
+        subprocess.run(["ip", "link", "delete", name], check=True)
+
+
+def free_network() -> str:
+    """The first address, with its prefix, of a private network that no route of this machine leads into.
+
+    Below the networks that Docker takes by itself (172.17.0.0/16 and up), which hosts inside use."""
+    printed = subprocess.run(["ip", "-4", "route"], capture_output=True, text=True, check=True).stdout
+    words = [word for line in printed.splitlines() for word in line.split()[:2] if word[0].isdigit()]
+    routes = [ipaddress.ip_network(word, strict=False) for word in words]
+    for network in ipaddress.ip_network("10.208.0.0/12").subnets(new_prefix=20):
+        if not any(network.overlaps(route) for route in routes):
+            return f"{network[1]}/{network.prefixlen}"
+    raise NotPossible("No private network is free here: every one of 10.208.0.0/12 has a route.")
+
+
+def start_engine(scratch: Path, state: Path, bridge_name: str) -> subprocess.Popen:
+    """dockerd, answering, that shares nothing but the socket with one that was here before. Raises NotPossible."""
     log = scratch / "dockerd.log"
-    for _attempt in range(2):
-        with log.open("a") as out:
-            process = subprocess.Popen(
-                ["dockerd", "--data-root", scratch / "data", "--host", f"unix://{SOCKET}"],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
-        end = time.monotonic() + 60
-        while time.monotonic() < end and process.poll() is None:
-            if answers():
-                return process
-            time.sleep(0.2)
-        stop(process)
-        Path("/var/run/docker.pid").unlink(missing_ok=True)
+    command = ["dockerd", "--data-root", scratch / "data", "--exec-root", state, "--pidfile", state / "docker.pid"]
+    command += ["--bridge", bridge_name, "--host", f"unix://{SOCKET}"]
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+        )
+    end = time.monotonic() + 60
+    while time.monotonic() < end and process.poll() is None:
+        if answers():
+            return process
+        time.sleep(0.2)
+    stop(process)
     raise NotPossible(f"dockerd does not start:\n{log.read_text()[-3000:]}")
 
 
