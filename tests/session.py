@@ -100,13 +100,17 @@ def engine() -> Iterator[None]:
     if os.getuid() != 0:
         raise NotPossible("No engine answers and starting one takes root: run ./test from a root shell.")
     say("Starting an engine for this run.")
-    with tempfile.TemporaryDirectory(prefix="engine-", dir=os.environ.get("TMPDIR", "/var/tmp")) as scratch:
-        with tempfile.TemporaryDirectory(prefix="engine-", dir="/run") as state, bridge() as name:
-            process = start_engine(Path(scratch), Path(state), name)
-            try:
-                yield
-            finally:
-                stop(process)
+    folder = os.environ.get("TMPDIR", "/var/tmp")
+    with (
+        tempfile.TemporaryDirectory(prefix="engine-", dir=folder) as data,
+        tempfile.TemporaryDirectory(prefix="engine-", dir="/run") as state,
+        bridge() as name,
+    ):
+        process = start_engine(Path(data), Path(state), name)
+        try:
+            yield
+        finally:
+            stop(process)
 
 
 @contextlib.contextmanager
@@ -135,15 +139,13 @@ def free_network() -> str:
     raise NotPossible("No private network is free here: every one of 10.208.0.0/12 has a route.")
 
 
-def start_engine(scratch: Path, state: Path, bridge_name: str) -> subprocess.Popen:
+def start_engine(data: Path, state: Path, bridge_name: str) -> subprocess.Popen:
     """dockerd, answering, that shares nothing but the socket with one that was here before. Raises NotPossible."""
-    log = scratch / "dockerd.log"
-    command = ["dockerd", "--data-root", scratch / "data", "--exec-root", state, "--pidfile", state / "docker.pid"]
+    log = state / "dockerd.log"
+    command = ["dockerd", "--data-root", data, "--exec-root", state, "--pidfile", state / "docker.pid"]
     command += ["--bridge", bridge_name, "--host", f"unix://{SOCKET}"]
     with log.open("w") as out:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
-        )
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
     end = time.monotonic() + 60
     while time.monotonic() < end and process.poll() is None:
         if answers():

@@ -88,10 +88,9 @@ def test_a_check_on_a_bare_host_runs_to_its_end_and_touches_nothing(bare):
     assert bare.run(f"test -e '{CHECKOUT}/work'", check=False).returncode != 0
 
 
-def test_from_nothing_to_a_lab(bare, record_property):
+def test_from_nothing_to_a_lab(bare):
     bare.run(f"rm -rf '{CHECKOUT}/.venv'")
     said, seconds = bare.up()
-    record_property("seconds", seconds)
     assert "kernels" in answer(bare, address(said))
     assert seconds <= FIRST_RUN, f"{seconds:.0f} s"
 
