@@ -9,9 +9,13 @@ The only file that imports docker, the SDK.
 from __future__ import annotations
 
 import contextlib
+import functools
+import json
 import os
 import pwd
+import socket
 import stat
+import urllib.parse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,12 +40,67 @@ class Address:
     timeout: int = 60
 
 
+class Api:
+    """The SDK's low-level client, loaded when it is needed: its import takes longer than a look at many labs.
+
+    The questions of such a look go over the engine's socket alone. What is not answered there the SDK asks again,
+    whose errors are the ones to report.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._prefix = ""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.sdk, name)
+
+    @functools.cached_property
+    def sdk(self) -> Any:
+        return _client(self._address, self._prefix[2:] or "auto")
+
+    def version(self) -> dict[str, Any]:
+        about = self._plainly("/version") or self.sdk.version()
+        self._prefix = f"/v{about['ApiVersion']}"
+        return about
+
+    def containers(self, **how: Any) -> list[dict[str, Any]]:
+        found = self._plainly("/containers/json?all=1") if how == {"all": True} else None
+        return self.sdk.containers(**how) if found is None else found
+
+    def inspect_container(self, container: str) -> dict[str, Any]:
+        return self._plainly(f"/containers/{container}/json") or self.sdk.inspect_container(container)
+
+    def inspect_image(self, image: str) -> dict[str, Any]:
+        return self._plainly(f"/images/{urllib.parse.quote(image, '/:@')}/json") or self.sdk.inspect_image(image)
+
+    def images(self, **how: Any) -> list[dict[str, Any]]:
+        asked = json.dumps({key: [value] for key, value in how["filters"].items()}) if how.keys() == {"filters"} else ""
+        found = self._plainly(f"/images/json?filters={urllib.parse.quote(asked)}") if asked else None
+        return self.sdk.images(**how) if found is None else found
+
+    def _plainly(self, question: str) -> Any:
+        """What the engine answers; None where it does so not at once, or not on a socket."""
+        path = self._address.url.partition("unix://")[2]
+        if not path:
+            return None
+        try:
+            with socket.socket(socket.AF_UNIX) as line:
+                line.settimeout(self._address.timeout)
+                line.connect(path)
+                # By HTTP 1.0 an answer has no chunks, and ends with its connection.
+                line.sendall(f"GET {self._prefix}{question} HTTP/1.0\r\nHost: docker\r\n\r\n".encode())
+                head, _empty, body = b"".join(iter(lambda: line.recv(1 << 18), b"")).partition(b"\r\n\r\n")
+            return json.loads(body) if head.split()[1:2] == [b"200"] else None
+        except (OSError, ValueError):
+            return None
+
+
 @dataclass(frozen=True)
 class Engine:
-    """A reachable engine: the SDK's low-level client, and what the engine said of itself."""
+    """A reachable engine: its API as the SDK's low-level client has it, and what the engine said of itself."""
 
     address: Address
-    api: Any = field(repr=False)
+    api: Api = field(repr=False)
     version: str = ""
     api_version: str = ""
     rootless_user: str = ""  # UID:GID of the user whose engine it is; empty for root's
@@ -72,7 +131,7 @@ def connect(address: Address) -> Engine:
     _check_socket(address.url)
     _check_certificates(address)
     with translated(f"reach the engine at {address.url}"):
-        api = _client(address)
+        api = Api(address)
         about = api.version()
     if _numbers(about["ApiVersion"]) < OLDEST_API:
         raise EngineError(
@@ -85,26 +144,28 @@ def connect(address: Address) -> Engine:
 @contextlib.contextmanager
 def translated(doing: str) -> Iterator[None]:
     """Raise EngineError, with what was being done, for anything that the SDK or its transport raises."""
-    import docker.errors
-    import requests.exceptions
-
     try:
         yield
-    except docker.errors.APIError as error:
-        raise EngineError(f"The engine would not {doing}: {_reason(error)}") from error
-    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
-        raise EngineError(f"Could not {doing}: {error}. {_advice(str(error))}") from error
+    except Exception as error:
+        import docker.errors
+        import requests.exceptions
+
+        if isinstance(error, docker.errors.APIError):
+            raise EngineError(f"The engine would not {doing}: {_reason(error)}") from error
+        if isinstance(error, (docker.errors.DockerException, requests.exceptions.RequestException)):
+            raise EngineError(f"Could not {doing}: {error}. {_advice(str(error))}") from error
+        raise
 
 
 @contextlib.contextmanager
 def patient(engine: Engine) -> Iterator[Any]:
     """The engine's API for work on whole images, of which an answer may come late."""
     usual = engine.api.timeout
-    engine.api.timeout = max(usual, PATIENCE)
+    engine.api.sdk.timeout = max(usual, PATIENCE)
     try:
         yield engine.api
     finally:
-        engine.api.timeout = usual
+        engine.api.sdk.timeout = usual
 
 
 def is_absent(error: BaseException) -> bool:
@@ -202,7 +263,7 @@ def _rootless_user(address: Address, api: Any) -> str:
     return f"{user}:{pwd.getpwuid(user).pw_gid}" if rootless else ""
 
 
-def _client(address: Address) -> Any:
+def _client(address: Address, version: str) -> Any:
     import docker
 
     class Client(docker.APIClient):
@@ -212,7 +273,7 @@ def _client(address: Address) -> Any:
             own = self.verify if verify is None else verify
             return super().merge_environment_settings(url, proxies, stream, own, cert)
 
-    return Client(base_url=address.url, tls=_tls(address), timeout=address.timeout, version="auto", num_pools=16)
+    return Client(base_url=address.url, tls=_tls(address), timeout=address.timeout, version=version, num_pools=16)
 
 
 def _tls(address: Address) -> Any:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import inspect
 import os
 import shutil
 import stat
@@ -16,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from .._errors import InvalidInput
-from . import _binder, _dockerfile, _inside, _trust
+from . import _binder, _dockerfile, _trust
 from ._recipe import Directory, File, Recipe, Wanted, with_directory
 
 # What no build needs of a directory, and what changes without anything having changed.
@@ -81,6 +80,11 @@ def text(said: Directory, name: str) -> str:
 
 
 def _fill(folder: str, recipe: Recipe) -> None:
+    # Only a build loads this, and most runs build nothing.
+    import inspect
+
+    from . import _inside
+
     write(folder, "tools/inside.py", inspect.getsource(_inside))
     write(folder, "tools/environment.sh", _dockerfile.ENVIRONMENT)
     for number, file in enumerate(recipe.files):

@@ -13,9 +13,8 @@ from typing import Any
 
 from .._engine import Engine
 from .._errors import EngineError, FleetError, InvalidInput
-from . import _context, _dockerfile, _images, _kept, _lock, _make
+from . import _context, _dockerfile, _images, _kept, _lock
 from ._kept import Image
-from ._make import Ground
 from ._recipe import Wanted
 
 Show = Callable[[str], None]
@@ -70,7 +69,10 @@ def present(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
     if found and not _due(found.created, wanted):
         after = found
     else:
-        after = _make.make(engine, wanted, Ground(bases[0], digest, before, found), check, show, warnings)
+        from . import _make  # most runs make nothing, and never load it
+
+        ground = _make.Ground(bases[0], digest, before, found)
+        after = _make.make(engine, wanted, ground, check, show, warnings)
     if after.id not in {image.id for image in images}:
         steps.append(f"build {wanted.name}")
     elif before is None or after.id != before.id:

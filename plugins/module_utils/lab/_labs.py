@@ -15,7 +15,6 @@ from .._engine import Engine
 from .._errors import FleetError, InvalidInput, LabError
 from . import _containers, _generation, _host, _state
 from ._container import Found
-from ._gpus import in_turns
 from ._lab import Lab
 from ._options import Options
 from ._plan import (
@@ -106,7 +105,10 @@ def _plans(
         for lab in labs
     ]
     plans += map(plan_purge, going.values())
-    in_turns(plans)  # refuses what no order can bring about
+    if any(plan.steps for plan in plans):
+        from ._gpus import in_turns
+
+        in_turns(plans)  # refuses what no order can bring about
     return plans
 
 
