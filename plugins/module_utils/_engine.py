@@ -13,6 +13,7 @@ import functools
 import json
 import os
 import pwd
+import re
 import socket
 import stat
 import urllib.parse
@@ -58,10 +59,12 @@ class Api:
     def sdk(self) -> Any:
         return _client(self._address, self._prefix[2:] or "auto")
 
-    def version(self) -> dict[str, Any]:
-        about = self._plainly("/version") or self.sdk.version()
-        self._prefix = f"/v{about['ApiVersion']}"
-        return about
+    def newest(self) -> str:
+        """The newest version of the API that the engine has; it is spoken from here on."""
+        told = re.search(rb"^api-version: *([\d.]+)", self._said("/_ping")[0], re.I | re.M)
+        version = told[1].decode() if told else self.sdk.version()["ApiVersion"]
+        self._prefix = f"/v{version}"
+        return version
 
     def containers(self, **how: Any) -> list[dict[str, Any]]:
         found = self._plainly("/containers/json?all=1") if how == {"all": True} else None
@@ -79,30 +82,34 @@ class Api:
         return self.sdk.images(**how) if found is None else found
 
     def _plainly(self, question: str) -> Any:
-        """What the engine answers; None where it does so not at once, or not on a socket."""
+        """What the engine answers; None where it does so not at once."""
+        head, body = self._said(question)
+        try:
+            return json.loads(body) if head.split()[1:2] == [b"200"] else None
+        except ValueError:
+            return None
+
+    def _said(self, question: str) -> tuple[bytes, bytes]:
+        """Head and body of an answer; both empty where nothing answers on a socket."""
         path = self._address.url.partition("unix://")[2]
         if not path:
-            return None
-        try:
-            with socket.socket(socket.AF_UNIX) as line:
-                line.settimeout(self._address.timeout)
-                line.connect(path)
-                # By HTTP 1.0 an answer has no chunks, and ends with its connection.
-                line.sendall(f"GET {self._prefix}{question} HTTP/1.0\r\nHost: docker\r\n\r\n".encode())
-                head, _empty, body = b"".join(iter(lambda: line.recv(1 << 18), b"")).partition(b"\r\n\r\n")
-            return json.loads(body) if head.split()[1:2] == [b"200"] else None
-        except (OSError, ValueError):
-            return None
+            return b"", b""
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(self._address.timeout)
+            line.connect(path)
+            # By HTTP 1.0 an answer has no chunks, and ends with its connection.
+            line.sendall(f"GET {self._prefix}{question} HTTP/1.0\r\nHost: docker\r\n\r\n".encode())
+            head, _empty, body = b"".join(iter(lambda: line.recv(1 << 18), b"")).partition(b"\r\n\r\n")
+            return head, body
+        return b"", b""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A reachable engine: its API as the SDK's low-level client has it, and what the engine said of itself."""
+    """A reachable engine, and its API as the SDK's low-level client has it."""
 
     address: Address
     api: Api = field(repr=False)
-    version: str = ""
-    api_version: str = ""
     rootless_user: str = ""  # UID:GID of the user whose engine it is; empty for root's
 
 
@@ -132,13 +139,13 @@ def connect(address: Address) -> Engine:
     _check_certificates(address)
     with translated(f"reach the engine at {address.url}"):
         api = Api(address)
-        about = api.version()
-    if _numbers(about["ApiVersion"]) < OLDEST_API:
+        newest = api.newest()
+    if _numbers(newest) < OLDEST_API:
         raise EngineError(
-            f"The engine at {address.url} is {about['Version']}; 20.10 or later is needed: "
+            f"The engine at {address.url} is {api.version()['Version']}; 20.10 or later is needed: "
             "upgrade it, for instance with the role myjupyter.fleet.docker_engine."
         )
-    return Engine(address, api, about["Version"], about["ApiVersion"], _rootless_user(address, api))
+    return Engine(address, api, _rootless_user(address, api))
 
 
 @contextlib.contextmanager
