@@ -117,10 +117,10 @@ def engine() -> Iterator[None]:
 def bridge() -> Iterator[str]:
     """A bridge of this run's own. On docker0 the containers of an engine that was killed still hold their addresses."""
     name = f"test-{secrets.token_hex(3)}"
-    for arguments in (["add", name, "type", "bridge"], ["set", name, "up"]):
-        subprocess.run(["ip", "link", *arguments], check=True)
+    subprocess.run(["ip", "link", "add", name, "type", "bridge"], check=True)
     try:
         subprocess.run(["ip", "address", "add", free_network(), "dev", name], check=True)
+        subprocess.run(["ip", "link", "set", name, "up"], check=True)
         yield name
     finally:
         subprocess.run(["ip", "link", "delete", name], check=True)
@@ -129,7 +129,8 @@ def bridge() -> Iterator[str]:
 def free_network() -> str:
     """The first address, with its prefix, of a private network that no route of this machine leads into.
 
-    Below the networks that Docker takes by itself (172.17.0.0/16 and up), which hosts inside use."""
+    Below the networks that Docker takes by itself (172.17.0.0/16 and up), which hosts inside use.
+    """
     printed = subprocess.run(["ip", "-4", "route"], capture_output=True, text=True, check=True).stdout
     words = [word for line in printed.splitlines() for word in line.split()[:2] if word[0].isdigit()]
     routes = [ipaddress.ip_network(word, strict=False) for word in words]

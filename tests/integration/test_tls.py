@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -11,6 +10,7 @@ import time
 
 import pytest
 
+from tests import session
 from tests.conftest import ModuleFailed
 
 PATIENCE = 30  # seconds
@@ -26,11 +26,8 @@ SCRIPT = AUTHORITY.format("ca") + AUTHORITY.format("other") + ISSUED.format("ser
 @pytest.fixture(scope="module")
 def bridge():
     """A network bridge for one more engine: without one of its own it would take the first one's, or remove it."""
-    name = f"t{secrets.token_hex(4)}"
-    subprocess.run(["ip", "link", "add", name, "type", "bridge"], check=True)
-    subprocess.run(["ip", "address", "add", "192.168.231.1/24", "dev", name], check=True)
-    yield name
-    subprocess.run(["ip", "link", "delete", name], check=True)
+    with session.bridge() as name:
+        yield name
 
 
 @pytest.fixture(scope="module")

@@ -131,7 +131,8 @@ def _first_steps(lab: Lab, missing: set[str]) -> list[Step]:
 def _processes(labs: list[Lab], found: dict[str, Found]) -> list[Taken]:
     """Listeners of the host itself; those at the ports of running labs are the engine's own proxies for them.
 
-    None are looked for where every lab serves at its port already."""
+    None are looked for where every lab serves at its port already.
+    """
     serving = {name: item.lab.port for name, item in found.items() if item.running}
     if all(lab.port in (0, serving.get(lab.name)) and lab.name in serving for lab in labs if lab.state != "absent"):
         return []

@@ -54,10 +54,10 @@ class Connection(ConnectionBase):
         return 0, json.dumps({"changed": False, **ANSWERS[found[1].decode()]}).encode(), b""
 
     def put_file(self, in_path, out_path):
-        raise NotImplementedError
+        raise NotImplementedError("a stub host keeps no files")
 
     def fetch_file(self, in_path, out_path):
-        raise NotImplementedError
+        raise NotImplementedError("a stub host keeps no files")
 
     def close(self):
         pass
