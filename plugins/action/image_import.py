@@ -176,11 +176,13 @@ class Arrival:
     def _load(self, expected: Expected, parcel: _layers.Parcel, lacking: Sequence[str]) -> dict[str, Any]:
         paths = {digest: self._path(digest) for digest in parcel.needed(lacking)}
         sizes = {digest: path.stat().st_size for digest, path in paths.items()}
+        folder, along = "", _layers.NOTHING
         if sum(sizes.values()) <= SMALL:
-            folder, bulk = "", b"".join(path.read_bytes() for path in paths.values())
+            along = _layers.along([path.read_bytes() for path in paths.values()])
+            sizes = dict(zip(paths, along.sizes))
             places: dict[str, _layers.Part] = dict(sizes)
         else:
-            folder, bulk = self._put(paths), b""
+            folder = self._put(paths)
             places = {digest: [f"{folder}/{path.name}"] for digest, path in paths.items()}
         if parcel.archive:
             parts = [places[parcel.archive]]
@@ -189,7 +191,7 @@ class Arrival:
             files = {digest: (sizes[digest], places[digest]) for digest in paths}
             parts = _layers.archive(parcel, expected.tags, config, files)
         whole = {place[0]: digest for digest, place in places.items() if isinstance(place, list)}
-        return self._ask(_arrival.loading(expected, parts), bulk, whole, folder)
+        return self._ask(_arrival.loading(expected, parts), along, whole, folder)
 
     def _put(self, paths: Mapping[str, Path]) -> str:
         """Put the files that are not on the host there; the folder in which they are."""
@@ -212,7 +214,12 @@ class Arrival:
         return [f"remove {name}" for name in names]
 
     def _ask(
-        self, requests: Sequence[Any] = (), bulk: bytes = b"", files: Any = None, folder: str = "", texts: Any = None
+        self,
+        requests: Sequence[Any] = (),
+        along: _layers.Along = _layers.NOTHING,
+        files: Any = None,
+        folder: str = "",
+        texts: Any = None,
     ) -> Any:
         order = {
             "engine": self._engine,
@@ -222,8 +229,9 @@ class Arrival:
             "texts": texts or {},
             "files": files or {},
             "folder": folder,
+            "slim": along.slim,
         }
-        return self._action.tell(order, bulk)
+        return self._action.tell(order, along.content)
 
 
 def _program(modules: Sequence[ModuleType]) -> str:

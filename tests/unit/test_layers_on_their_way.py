@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import json
+import random
 import tarfile
 
 import pytest
@@ -154,3 +157,17 @@ def test_a_push_that_cannot_be_meant_is_refused(option, value):
     said = {"name": "lab", "registry": "r.example", "username": None, "password": None, "ca": None, option: value}
     with pytest.raises(InvalidInput, match=f"^{option}: "):
         _push.parse(said)
+
+
+def test_small_files_go_along_more_tightly_packed():
+    texts = [b"print('hello')\n" * 1000, bytes(range(256)) * 100]
+    along = _layers.along([gzip.compress(text) for text in texts])
+    assert along.slim and bz2.decompress(along.content) == b"".join(texts)
+    assert along.sizes == tuple(map(len, texts))
+
+
+@pytest.mark.parametrize(
+    "file", [b"no gzip", gzip.compress(b"cut off" * 99)[:-9], gzip.compress(random.randbytes(300_000))]
+)
+def test_files_that_are_large_or_of_another_kind_go_along_as_they_are(file):
+    assert _layers.along([file]) == _layers.Along(file, (len(file),), slim=False)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import http.client
+import io
 import json
 import os
 import shutil
@@ -75,13 +76,13 @@ def look(engine, labels):
     return {"images": found, "used": used, "storage": engine.ask("GET", "/info")[1][0].get("DriverStatus")}
 
 
-def pieces(parts):
+def pieces(parts, came=None):
     """What a request sends: text, so many bytes of what came with the order, or ["a file of the host"]."""
     for part in parts:
         if isinstance(part, str):
             yield part.encode("latin-1")
         elif isinstance(part, int):
-            yield sys.stdin.buffer.read(part)
+            yield came.read(part)
         else:
             with open(part[0], "rb") as file:
                 while piece := file.read(BLOCK):
@@ -103,6 +104,11 @@ def broken(path, digest):
 def main(order):
     engine = Engine(order["engine"], order["timeout"])
     reply = {"engine": engine.url, "said": []}
+    came = sys.stdin.buffer
+    if order["slim"]:
+        import bz2
+
+        came = io.BytesIO(bz2.decompress(came.read()))
     reply["broken"] = [path for path, digest in order["files"].items() if broken(path, digest)]
     try:
         for path, text in order["texts"].items():
@@ -110,7 +116,7 @@ def main(order):
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
         for method, path, headers, parts in order["requests"] if not reply["broken"] else ():
-            status, lines = engine.ask(method, path, headers, None if parts is None else pieces(parts))
+            status, lines = engine.ask(method, path, headers, None if parts is None else pieces(parts, came))
             errors = [line.get("error") or line.get("message") for line in lines if isinstance(line, dict)]
             errors = [error for error in errors if error]
             reply["said"].append([status, "; ".join(errors)])
