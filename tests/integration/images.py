@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.conftest import ROOT, ModuleFailed
 
 
 class Images:
@@ -55,3 +62,23 @@ class Images:
             for name in item["RepoTags"] or []:
                 if name.startswith(self.name):
                     self.engine.remove_image(name)
+
+
+def action(plugin, check=False, **options):
+    """The result of an action plugin on this machine, and all that Ansible said beside it."""
+    done = subprocess.run(
+        [
+            Path(sys.executable).parent / "ansible", "localhost", "-m", f"myjupyter.fleet.{plugin}",
+            "-a", json.dumps(options), *(["--check"] if check else []),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_FORCE_COLOR": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    assert "=> {" in done.stdout, done.stdout + done.stderr
+    result = json.loads(done.stdout[done.stdout.index("=> {") + 3 :])
+    if done.returncode:
+        raise ModuleFailed(result)
+    return {**result, "said": " ".join(done.stderr.split())}

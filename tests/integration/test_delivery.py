@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, ModuleFailed
+from tests.conftest import ModuleFailed
+
+from .images import action
 
 
 class Way:
@@ -21,28 +19,12 @@ class Way:
         self.images, self.folder = images, str(folder)
 
     def give(self, layers, **options):
-        return self._do("image_export", {"name": self.images.name, "dest": self.folder, "layers": layers, **options})
+        wanted = {"name": self.images.name, "dest": self.folder, "layers": layers}
+        return action("image_export", **{**wanted, **options})
 
     def take(self, image, parcel=None, **options):
         wanted = {"name": self.images.name, "image": image, "parcel": parcel or {}, "src": self.folder}
-        return self._do("image_import", {**wanted, **options})
-
-    def _do(self, name, options):
-        flags = ["--check"] if options.pop("check", False) else []
-        command = ["localhost", "-m", f"myjupyter.fleet.{name}", "-a", json.dumps(options), *flags]
-        done = subprocess.run(
-            [Path(sys.executable).parent / "ansible", *command],
-            cwd=ROOT,
-            env={**os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_FORCE_COLOR": "0"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert "=> {" in done.stdout, done.stdout + done.stderr
-        result = json.loads(done.stdout[done.stdout.index("=> {") + 3 :])
-        if done.returncode:
-            raise ModuleFailed(result)
-        return {**result, "said": " ".join(done.stderr.split())}
+        return action("image_import", **{**wanted, **options})
 
 
 @pytest.fixture

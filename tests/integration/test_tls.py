@@ -13,6 +13,8 @@ import pytest
 from tests import session
 from tests.conftest import ModuleFailed
 
+from .images import action
+
 PATIENCE = 30  # seconds
 AUTHORITY = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={0} -keyout {0}-key.pem -out {0}.pem\n"
 ISSUED = """\
@@ -84,6 +86,24 @@ def test_an_image_is_built_and_removed_over_tls(run_module, options, tmp_path):
     assert not run_module("image", **wanted)["changed"]
     assert [item["name"] for item in run_module("image_info", **options)["images"]] == ["over-tls"]
     assert run_module("image", state="absent", **wanted)["changed"]
+
+
+def test_an_image_is_given_out_and_loaded_over_tls(run_module, options, tmp_path):
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+    built = run_module("image", name="over-tls", path=str(tmp_path), **options)["image"]
+    packed = action("image_export", name="over-tls", layers=built["layers"], dest=str(tmp_path / "layers"), **options)
+    run_module("image", name="over-tls", state="absent", **options)
+    wanted = {
+        "name": "over-tls",
+        "image": built,
+        "parcel": packed["parcel"],
+        "src": str(tmp_path / "layers"),
+        **options,
+    }
+    assert action("image_import", check=True, **wanted)["lacking"] == built["layers"]
+    assert action("image_import", **wanted)["changed"]
+    assert run_module("image_info", **options)["images"][0]["id"] == built["id"]
+    run_module("image", name="over-tls", state="absent", **options)
 
 
 def test_the_environment_of_dockers_own_command_serves(run_module, options, secured, monkeypatch):

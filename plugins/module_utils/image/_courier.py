@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import http.client
 import io
 import json
 import os
@@ -23,7 +22,10 @@ import sys
 BLOCK = 1 << 20
 
 
-class Engine(http.client.HTTPConnection):
+class Engine:
+    """An engine, asked by HTTP 1.0, where an answer ends with its connection: to load http.client takes longer than
+    all the rest of a question."""
+
     def __init__(self, said, timeout):
         environ = os.environ
         places = ["/var/run", environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")]
@@ -31,36 +33,56 @@ class Engine(http.client.HTTPConnection):
         sockets = [f"{place}/docker.sock" for place in places]
         there = next(filter(os.path.exists, sockets), sockets[0])
         self.url = said.get("docker_host") or environ.get("DOCKER_HOST") or f"unix://{there}"
-        self.said, self.path = said, self.url.partition("unix://")[2]
-        super().__init__("localhost" if self.path else self.url.rpartition("://")[2], timeout=timeout)
+        self.said, self.timeout = said, timeout
 
-    def connect(self):
-        if self.path:
-            self.sock = socket.socket(socket.AF_UNIX)
-            self.sock.settimeout(self.timeout)
-            self.sock.connect(self.path)
-            return
-        super().connect()
-        folder = os.environ.get("DOCKER_CERT_PATH") or os.path.expanduser("~/.docker")
+    def _line(self):
+        scheme, _separator, place = self.url.partition("://")
+        if scheme == "unix":
+            line = socket.socket(socket.AF_UNIX)
+            line.settimeout(self.timeout)
+            line.connect(place)
+            return line
         usual = not self.said.get("docker_host") and os.environ.get("DOCKER_TLS_VERIFY")
-        if self.said.get("tls") or usual:
-            import ssl
+        secret = self.said.get("tls") or usual
+        host, _colon, port = place.partition("/")[0].rpartition(":")
+        line = socket.create_connection((host.strip("[]"), int(port)), self.timeout)
+        return self._secured(line, host, usual) if secret else line
 
-            names = {"ca_path": "ca.pem", "client_cert": "cert.pem", "client_key": "key.pem"}
-            files = {key: self.said.get(key) or (usual and f"{folder}/{name}") for key, name in names.items()}
-            trusted = ssl.create_default_context(cafile=files["ca_path"] or None)
-            if not self.said.get("validate_certs", True):
-                trusted.check_hostname, trusted.verify_mode = False, ssl.CERT_NONE
-            if files["client_cert"]:
-                trusted.load_cert_chain(files["client_cert"], files["client_key"])
-            self.sock = trusted.wrap_socket(self.sock, server_hostname=self.host)
+    def _secured(self, line, host, usual):
+        import ssl
 
-    def ask(self, method, path, headers=(), body=None):
+        folder = os.environ.get("DOCKER_CERT_PATH") or os.path.expanduser("~/.docker")
+        names = {"ca_path": "ca.pem", "client_cert": "cert.pem", "client_key": "key.pem"}
+        files = {key: self.said.get(key) or (usual and f"{folder}/{name}") for key, name in names.items()}
+        trusted = ssl.create_default_context(cafile=files["ca_path"] or None)
+        if not self.said.get("validate_certs", True):
+            trusted.check_hostname, trusted.verify_mode = False, ssl.CERT_NONE
+        if files["client_cert"]:
+            trusted.load_cert_chain(files["client_cert"], files["client_key"])
+        return trusted.wrap_socket(line, server_hostname=host.strip("[]"))
+
+    def answer(self, method, path, headers=(), parts=(), came=None):
+        """The status, and the answer as a file. ``parts`` are what is sent, as `pieces` has them."""
+        said = {"Host": "docker", "Content-Length": size(parts), **dict(headers)}
+        with self._line() as line:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it refuses, and says why
+                head = [f"{method} {path} HTTP/1.0", *(f"{name}: {value}" for name, value in said.items())]
+                line.sendall("\r\n".join([*head, "", ""]).encode())
+                for piece in pieces(parts, came):
+                    line.sendall(piece)
+            answer = line.makefile("rb")
+        status = answer.readline().split()
+        if len(status) < 2:
+            raise ConnectionError("it ended the connection without an answer")
+        while answer.readline().strip():
+            pass
+        return int(status[1]), answer
+
+    def ask(self, *request):
         """The status, and the lines of the answer."""
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it refuses, and says why
-            self.request(method, path, body, dict(headers), encode_chunked=body is not None)
-        answer = self.getresponse()
-        return answer.status, [json.loads(line) for line in answer.read().splitlines() if line.strip()]
+        status, answer = self.answer(*request)
+        with answer:
+            return status, [json.loads(line) for line in answer if line.strip()]
 
 
 def look(engine, labels):
@@ -76,7 +98,14 @@ def look(engine, labels):
     return {"images": found, "used": used, "storage": engine.ask("GET", "/info")[1][0].get("DriverStatus")}
 
 
-def pieces(parts, came=None):
+def size(parts):
+    return sum(
+        part if isinstance(part, int) else len(part) if isinstance(part, str) else os.path.getsize(part[0])
+        for part in parts
+    )
+
+
+def pieces(parts, came):
     """What a request sends: text, so many bytes of what came with the order, or ["a file of the host"]."""
     for part in parts:
         if isinstance(part, str):
@@ -92,7 +121,7 @@ def pieces(parts, came=None):
 def broken(path, digest):
     """Whether a file is not what it should be; it is removed then."""
     found = hashlib.sha256()
-    for piece in pieces([[path]] if os.path.exists(path) else []):
+    for piece in pieces([[path]] if os.path.exists(path) else [], None):
         found.update(piece)
     if f"sha256:{found.hexdigest()}" == digest:
         return False
@@ -116,7 +145,7 @@ def main(order):
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
         for method, path, headers, parts in order["requests"] if not reply["broken"] else ():
-            status, lines = engine.ask(method, path, headers, None if parts is None else pieces(parts, came))
+            status, lines = engine.ask(method, path, headers, parts or (), came)
             errors = [line.get("error") or line.get("message") for line in lines if isinstance(line, dict)]
             errors = [error for error in errors if error]
             reply["said"].append([status, "; ".join(errors)])
@@ -125,6 +154,6 @@ def main(order):
         reply.update(look(engine, order["labels"]))
         if order["folder"] and not reply["broken"] and all(not error for _status, error in reply["said"]):
             shutil.rmtree(order["folder"], ignore_errors=True)
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except (OSError, ValueError) as error:
         reply["failed"] = [type(error).__name__, str(error)]
     print(json.dumps(reply))

@@ -13,7 +13,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import gzip
-import http.client
 import json
 import os
 import pwd
@@ -43,7 +42,7 @@ def give(order):
         reply = _given(engine, order, folder)
     except FleetError as error:
         reply = {"error": str(error)}
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except (OSError, ValueError) as error:
         reply = {"engine": engine.url, "failed": [type(error).__name__, str(error)]}
     files = reply.get("files", {})
     if sum(map(os.path.getsize, files.values())) <= order["small"]:
@@ -111,11 +110,11 @@ def _whole(engine, order, folder, found):
     if made in order["there"]:
         return {"archive": made}, {}
     path = os.path.join(folder, "archive")
-    engine.request("GET", f"/images/{order['name']}/get")
-    answer = engine.getresponse()
-    if answer.status != 200:
-        raise EngineError(f"The engine would not give {order['name']} out: {answer.read().decode(errors='replace')}")
-    with gzip.open(path, "wb", compresslevel=1) as file:
+    status, answer = engine.answer("GET", f"/images/{order['name']}/get")
+    with answer, gzip.open(path, "wb", compresslevel=1) as file:
+        if status != 200:
+            said = answer.read().decode(errors="replace")
+            raise EngineError(f"The engine would not give {order['name']} out: {said}")
         shutil.copyfileobj(answer, file, 1 << 20)
     digest = digest_of(path)
     named = os.path.join(folder, digest.replace(":", "-"))
