@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _receiver
 from tests.conftest import ModuleFailed
 
 from .images import action
@@ -132,6 +135,15 @@ def test_an_engine_that_gives_no_layers_out_gives_the_whole_image(images, way, b
     way.take(built, packed["parcel"])
     there = images.inspect()
     assert there["RootFS"]["Layers"] == built["layers"] and sorted(there["RepoTags"]) == built["tags"]
+
+
+def test_a_delivery_waits_for_another_one(way, built, tmp_path):
+    with ThreadPoolExecutor() as pool:
+        with _receiver.listening(_receiver.Receiver(str(tmp_path), lambda _digest: True)):
+            giving = pool.submit(way.give, built["layers"][-1:])
+            time.sleep(_receiver.PATIENCE + 2)
+            assert not giving.done()
+        assert "archive" not in giving.result()["parcel"]
 
 
 def test_older_images_are_kept_to_a_number(images, way, built):
