@@ -167,7 +167,9 @@ def test_small_files_go_along_more_tightly_packed():
 
 
 @pytest.mark.parametrize(
-    "file", [b"no gzip", gzip.compress(b"cut off" * 99)[:-9], gzip.compress(random.randbytes(300_000))]
+    "file",
+    [b"no gzip", gzip.compress(b"cut off" * 99)[:-9], gzip.compress(random.Random(1).randbytes(300_000))],
+    ids=["no gzip", "cut off", "large"],
 )
 def test_files_that_are_large_or_of_another_kind_go_along_as_they_are(file):
     assert _layers.along([file]) == _layers.Along(file, (len(file),), slim=False)
