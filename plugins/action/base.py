@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.myjupyter.fleet.plugins.action.image import ActionModule
+from typing import Any
 
-__all__ = ["ActionModule"]
+from ansible_collections.myjupyter.fleet.plugins.action.image import FollowedAction
+
+
+class ActionModule(FollowedAction):
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        return {**super().run(tmp, task_vars), **self.followed(task_vars)}

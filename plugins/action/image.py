@@ -1,10 +1,11 @@
 # Copyright (c) 2026, The myjupyter.fleet maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Action plugin of the modules image and base: shows how far a build is while it runs.
+"""Action plugin image: asks the engine first, and shows how far a build is while it runs.
 
-The module runs as any other. Beside it, over a connection of the same kind, the file is followed to which it
-writes its lines. Where nothing is built within the first seconds, nothing else happens.
+Where the engine's answers tell that there is nothing to do, that is all: a module takes three times as long. Else the
+module runs as any other. Beside it, over a connection of the same kind, the file is followed to which it writes its
+lines. Where nothing is built within the first seconds, nothing else happens.
 """
 
 from __future__ import annotations
@@ -15,31 +16,40 @@ import shlex
 import threading
 from typing import Any
 
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+
+from ansible_collections.myjupyter.fleet.plugins.action.image_import import CourierAction
+from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import FleetError
+from ansible_collections.myjupyter.fleet.plugins.module_utils._module import ENGINE_OPTIONS
+from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _image, _recipe
+from ansible_collections.myjupyter.fleet.plugins.modules.image import OPTIONS
 
 SECONDS = 2
 
 
-class ActionModule(ActionBase):
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result = super().run(tmp, task_vars)
+class FollowedAction(ActionBase):
+    """An action that runs a module which says in a file how far it is."""
+
+    def followed(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """The module's result, after its lines were shown."""
         arguments = dict(self._task.args)
         if self._task.check_mode or self._task.async_val:
-            plain = self._execute_module(
+            return self._execute_module(
                 module_args=arguments, task_vars=task_vars, wrap_async=bool(self._task.async_val)
             )
-            return {**result, **plain}
         own = arguments.get("log")
         log = arguments.setdefault("log", f"/tmp/myjupyter-{secrets.token_hex(8)}.log")
         with Follower(self._beside(), log, task_vars["inventory_hostname"] if task_vars else ""):
-            result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
+            result = self._execute_module(module_args=arguments, task_vars=task_vars)
         if result.get("log") and not own and not result.get("failed"):
             self._low_level_execute_command(f"rm -f {shlex.quote(log)}")
             del result["log"]
         return result
 
-    def _beside(self) -> ActionModule:
+    def _beside(self) -> FollowedAction:
         """This plugin on a connection of its own: the state of a running command is kept in the connection."""
         connection = copy.copy(self._connection)
         connection.become = copy.copy(connection.become)
@@ -53,10 +63,35 @@ class ActionModule(ActionBase):
         return self._low_level_execute_command(command)["stdout"].replace("\r\n", "\n")
 
 
+class ActionModule(CourierAction, FollowedAction):
+    entry = "answers"
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result = super().run(tmp, task_vars)
+        return {**result, **(self._settled() or self.followed(task_vars))}
+
+    def _settled(self) -> dict[str, Any] | None:
+        """The result where the engine has what is wanted; None leaves it to the module."""
+        told = ArgumentSpecValidator({**ENGINE_OPTIONS, **OPTIONS}).validate(self._task.args)
+        options = told.validated_parameters
+        if told.error_messages or self._task.async_val or options["ca_path"] or options["client_cert"]:
+            return None  # a certificate's path is the host's, and may begin with its ~
+        try:
+            wanted = _recipe.parse(options)
+            order = {"engine": self.engine(options), "timeout": options["engine_timeout"]}
+            asked = _image.questions(wanted)
+            result = _image.settled(wanted, self.tell({**order, "questions": asked})) if asked else None
+        except (FleetError, AnsibleActionFail):
+            return None
+        if result and not self._task.diff:
+            del result["diff"]
+        return result
+
+
 class Follower:
     """Shows the lines of a file on a host as they come, from the first seconds on until it is left."""
 
-    def __init__(self, action: ActionModule, path: str, host: str) -> None:
+    def __init__(self, action: FollowedAction, path: str, host: str) -> None:
         self._action, self._path, self._host = action, path, host
         self._display = Display()
         self._offset = 0

@@ -65,7 +65,7 @@ class CourierAction(ActionBase):
             self.variables = self.variables["ansible_delegated_vars"][self._task.delegate_to]
         return result
 
-    def tell(self, order: Mapping[str, Any], bulk: bytes = b"") -> dict[str, Any]:
+    def tell(self, order: Mapping[str, Any], bulk: bytes = b"") -> Any:
         """What the courier on the host replies to an order; ``bulk`` are the bytes that go along."""
         text = f"{_program(self.programs)}\n{self.entry}(json.loads({json.dumps(order)!r}))"
         program = zlib.compress(text.encode(), 9)

@@ -64,12 +64,12 @@ class Images:
                     self.engine.remove_image(name)
 
 
-def action(plugin, check=False, **options):
+def action(plugin, check=False, python=sys.executable, **options):
     """The result of an action plugin on this machine, and all that Ansible said beside it."""
     done = subprocess.run(
         [
             Path(sys.executable).parent / "ansible", "localhost", "-m", f"myjupyter.fleet.{plugin}",
-            "-a", json.dumps(options), *(["--check"] if check else []),
+            "-a", json.dumps(options), "-e", f"ansible_python_interpreter={python}", *(["--check"] if check else []),
         ],
         cwd=ROOT,
         env={**os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_FORCE_COLOR": "0"},

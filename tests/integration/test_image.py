@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 
 from tests.conftest import ModuleFailed
+from tests.integration.images import action
 
 
 def test_create_modify_recreate_delete(images):
@@ -59,6 +61,38 @@ def test_refresh_finds_newer_packages_and_builds_only_then(images):
     assert re.match(r"cowsay: 5\S+ -> [6-9]", fresh["packages"]["changed"][0])
     assert not images.image(requirements=["cowsay"], refresh="always")["changed"]
     assert not images.image(requirements=["cowsay"], refresh="0s")["changed"]
+
+
+@pytest.mark.parametrize("options", [{}, {"keep": 0}, {"state": "pulled"}, {"check": True}])
+def test_what_is_there_is_told_as_by_the_module_and_without_it(images, tmp_path, options):
+    said = {"requirements": ["cowsay==6.0"], "files": [{"dest": "/opt/note", "content": "x"}], **options}
+    images.image(**{**said, "check": False, "state": "present"})
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S "$@"\n')  # it finds no Docker SDK, so no module runs
+    python.chmod(0o755)
+    told = action("image", python=python, name=images.name, base=images.base, **said)
+    by_module = images.image(**said)
+    assert not told["changed"] and told["image"]["layers"] and "diff" not in told
+    assert all(told[key] == by_module[key] for key in ("changed", "steps", "packages", "image"))
+
+
+def test_the_module_decides_where_the_engine_alone_cannot(images, tmp_path):
+    folder, file = tmp_path / "folder", tmp_path / "file"
+    folder.mkdir()
+    (folder / "requirements.txt").write_text("cowsay==6.0")
+    file.write_text("one")
+    said = {"name": images.name, "base": images.base}
+    for options in ({"path": str(folder)}, {"files": [{"dest": "/opt/note", "src": str(file)}]}):
+        assert action("image", **said, **options)["changed"]
+        assert not action("image", **said, **options)["changed"]
+    file.write_text("two")
+    assert action("image", **said, **options)["changed"]
+    assert action("image", **said, **options, refresh="always")["changed"] is False
+    assert action("image", **said, requirements=["cowsay==6.0"], keep=0)["steps"][1:], "older ones go"
+    with pytest.raises(ModuleFailed, match="^name: .* is no name for an image"):
+        action("image", name="No Name")
+    with pytest.raises(ModuleFailed, match="value of state must be one of"):
+        action("image", state="there")
 
 
 def test_old_images_are_kept_to_a_number_and_never_one_in_use(images):

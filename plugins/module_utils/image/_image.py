@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
+import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,9 +38,7 @@ def act(engine: Engine, wanted: Wanted, check: bool) -> dict[str, Any]:
     try:
         result = _result(wanted, STATES[wanted.state](engine, wanted, check, log.show))
         if result["image"].get("id"):
-            found = _images.find(engine, result["image"]["id"])
-            result["image"]["layers"] = found["RootFS"].get("Layers") or []
-            result["image"]["platform"] = f"{found['Os']}/{found['Architecture']}"
+            result["image"].update(_inside(_images.find(engine, result["image"]["id"])))
     except FleetError as error:
         error.details.update({"log": log.path} if log.written else {})
         raise
@@ -53,18 +53,47 @@ def without_engine(wanted: Wanted) -> dict[str, Any]:
     return _result(wanted, Outcome(None, _declared(wanted), [f"{verb} {wanted.name}"]))
 
 
+def questions(wanted: Wanted) -> list[str]:
+    """What to ask an engine to tell whether there is nothing to do; empty where the host's files decide it."""
+    recipe = wanted.recipe
+    if wanted.state not in ("present", "pulled") or wanted.path or any(file.src for file in recipe.files):
+        return []
+    filters = urllib.parse.quote(json.dumps({"reference": [wanted.repository]}))
+    return [f"/images/{wanted.name}/json", f"/images/{recipe.base}/json", f"/images/json?filters={filters}"]
+
+
+def settled(wanted: Wanted, answers: Sequence[Any]) -> dict[str, Any] | None:
+    """The module's result where there is nothing to do, by the answers to `questions`; None where there is."""
+    there, base, listed = answers
+    if wanted.state == "pulled":
+        outcome = _unchanged(there) if there and not _due(_images.since(there), wanted) else None
+    else:
+        outcome = _standing(wanted, base, _kept.newest_first(listed)) if there and base else None
+    if outcome is None:
+        return None
+    result = _result(wanted, outcome)
+    result["image"].update(_inside(there))
+    return result
+
+
+def _standing(wanted: Wanted, base: Mapping[str, Any], images: Sequence[Image]) -> Outcome | None:
+    """An image that is as its recipe says, where none is due or too old."""
+    before, found, _digest = _of_recipe(wanted, [base], images)
+    if found is None or found is not before or _due(found.created, wanted):
+        return None
+    too_many = len(_kept.superseded(wanted.name, images, found.id)) > wanted.keep
+    return None if too_many else Outcome(found, found)
+
+
 def present(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
     """Build what the recipe says, unless an image of it is there."""
     wanted = _context.complete(wanted)
     images = _images.named(engine, wanted.repository)
-    before = next((image for image in images if wanted.name in image.tags), None)
     bases, steps = _bases(engine, wanted, check, show)
     if not all(bases) and not wanted.recipe.dockerfile:
         missing = f"{wanted.recipe.base} is not here yet, so nobody can tell which packages will be installed."
-        return Outcome(before, _declared(wanted), [*steps, f"build {wanted.name}"], [missing])
-    digest = wanted.recipe.digest([layer for base in bases if base for layer in base["RootFS"].get("Layers") or []])
-    same = [image for image in images if image.ours and image.said("recipe", "") == digest]
-    found = before if before in same else next(iter(same), None)
+        return Outcome(_named(wanted, images), _declared(wanted), [*steps, f"build {wanted.name}"], [missing])
+    before, found, digest = _of_recipe(wanted, bases, images)
     warnings: list[str] = []
     if found and not _due(found.created, wanted):
         after = found
@@ -114,7 +143,7 @@ def loaded(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
 def absent(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
     """Remove the name, or without a tag all images of the repository; none that a container needs."""
     images = _images.named(engine, wanted.repository)
-    before = next((image for image in images if wanted.name in image.tags), None)
+    before = _named(wanted, images)
     going = [(image, [tag for tag in image.tags if _meant(tag, wanted)]) for image in images]
     going = [(image, tags) for image, tags in going if tags]
     used = _images.users(engine) if going else {}
@@ -163,6 +192,20 @@ def prune(engine: Engine, name: str, keep: int, images: Sequence[Image], after: 
     return [f"remove {tag}" for tag in names]
 
 
+def _of_recipe(
+    wanted: Wanted, bases: Sequence[Mapping[str, Any]], images: Sequence[Image]
+) -> tuple[Image | None, Image | None, str]:
+    """The image that has the name, one that is of the recipe, and the recipe's digest on these bases."""
+    digest = wanted.recipe.digest([layer for base in bases if base for layer in base["RootFS"].get("Layers") or []])
+    before = _named(wanted, images)
+    same = [image for image in images if image.ours and image.said("recipe", "") == digest]
+    return before, before if before in same else next(iter(same), None), digest
+
+
+def _named(wanted: Wanted, images: Sequence[Image]) -> Image | None:
+    return next((image for image in images if wanted.name in image.tags), None)
+
+
 def _meant(tag: str, wanted: Wanted) -> bool:
     return tag == wanted.name if wanted.tag else tag.rpartition(":")[0] == wanted.repository
 
@@ -178,6 +221,11 @@ def _declared(wanted: Wanted) -> Image:
 
 def _unchanged(found: Mapping[str, Any]) -> Outcome:
     return Outcome(_images.of(found), _images.of(found))
+
+
+def _inside(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What only `inspect` tells of an image."""
+    return {"layers": found["RootFS"].get("Layers") or [], "platform": f"{found['Os']}/{found['Architecture']}"}
 
 
 class Log:

@@ -34,7 +34,7 @@ def named(engine: Engine, repository: str) -> list[Image]:
     """The images of a repository, newest first."""
     with translated(f"list the images of {repository}"):
         found = engine.api.images(filters={"reference": repository})
-    return sorted(map(_kept.listed, found), key=lambda image: (-image.created, image.id))
+    return _kept.newest_first(found)
 
 
 def image(engine: Engine, name: str) -> Image:

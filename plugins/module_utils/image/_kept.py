@@ -42,11 +42,16 @@ def listed(item: Mapping[str, Any]) -> Image:
     return Image(item["Id"], tags, item["Labels"] or {}, item["Created"], item["Size"])
 
 
+def newest_first(items: Iterable[Mapping[str, Any]]) -> list[Image]:
+    """The images of an engine's list."""
+    return sorted(map(listed, items), key=_age)
+
+
 def of_repository(images: Iterable[Image], repository: str) -> list[Image]:
     """Those with a name in a repository, newest first, each with its names there only."""
     named = ((image, [tag for tag in image.tags if tag.rpartition(":")[0] == repository]) for image in images)
     found = [replace(image, tags=tuple(tags)) for image, tags in named if tags]
-    return sorted(found, key=lambda image: (-image.created, image.id))
+    return sorted(found, key=_age)
 
 
 def superseded(name: str, images: Sequence[Image], after: str) -> list[Image]:
@@ -62,3 +67,7 @@ def stale(name: str, keep: int, images: Sequence[Image], after: str, used: Colle
     repository = name.rpartition(":")[0]
     going = [image for image in superseded(name, images, after)[keep:] if image.id not in used]
     return [tag for image in going for tag in image.tags if tag != name and tag.rpartition(":")[0] == repository]
+
+
+def _age(image: Image) -> tuple[float, str]:
+    return -image.created, image.id
