@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import sys
 
@@ -144,6 +145,25 @@ def test_save_and_load(images, tmp_path):
     assert images.inspect()["RootFS"]["Layers"] == layers
     again = images.twice(name=f"{images.name}:other", state="loaded", archive=str(archive))
     assert again["image"]["name"] == f"{images.name}:other"
+    images.image(environment={"A": "2"})
+    assert images.inspect()["RootFS"]["Layers"] == layers
+    other = images.twice(state="loaded", archive=str(archive))
+    assert other["steps"] == [f"load {images.name}:latest"], "the layers are the same, and the variable is not"
+    archive.write_bytes(gzip.compress(archive.read_bytes(), 1)[:-1000])
+    with pytest.raises(ModuleFailed, match="is no image that `docker save` wrote"):
+        images.image(state="loaded", archive=str(archive))
+
+
+def test_an_image_of_another_platform_does_not_serve(images):
+    images.image(environment={"A": "1"})
+    assert not images.image(state="pulled", platform="linux/amd64")["changed"]
+    assert images.image(check=True, state="pulled", platform="linux/s390x")["steps"] == [f"pull {images.name}:latest"]
+
+
+def test_docker_hub_s_own_names_are_short(images):
+    images.image(name=f"docker.io/library/{images.name}", environment={"A": "1"})
+    assert not images.image(environment={"A": "1"})["changed"]
+    assert not images.image(name=f"docker.io/library/{images.name}", environment={"A": "1"})["changed"]
 
 
 def test_progress_is_written_while_it_runs(images, tmp_path):

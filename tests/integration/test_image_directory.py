@@ -98,7 +98,7 @@ def test_what_is_wrong_in_it_is_named(images, fill, files, says):
     assert images.ids() == set()
 
 
-def test_an_environment_goes_to_the_base_s_conda(images, fill, tmp_path):
+def test_an_environment_goes_to_the_base_s_conda_and_finds_the_files_beside_it(images, fill, tmp_path):
     stub = tmp_path / "conda"
     stub.write_text(CONDA)
     dest = "/usr/local/bin/mamba"
@@ -108,6 +108,22 @@ def test_an_environment_goes_to_the_base_s_conda(images, fill, tmp_path):
     assert images.run("cat /opt/conda-was-asked") == (
         "env update -q -p /usr/local -f /run/myjupyter-conda.yml\ndependencies: [xz]"
     )
+    path = fill(environment_yml=("- -r requirements.txt\n",), requirements_txt=("cowsay\n",))
+    made = images.twice(base=f"{images.name}-conda", path=path)
+    assert made["packages"]["added"] == [], "that is for conda alone"
+    assert images.run("cat /opt/conda-was-asked") == (
+        "env update -q -p /usr/local -f /run/myjupyter-directory/environment.yml\n- -r requirements.txt"
+    )
+
+
+def test_texts_of_other_systems(images, fill, tmp_path):
+    path = fill(apt_txt=("\ufeffless\r\n",), postBuild=("echo here > ~/where\r\n",))
+    (tmp_path / "repo/requirements.txt").write_bytes("cowsay==6.0\r\n".encode("utf-16"))
+    assert images.image(path=path)["packages"]["added"] == ["cowsay==6.0"]
+    assert images.run("cat ~/where; command -v less") == "here\n/usr/bin/less"
+    (tmp_path / "repo/requirements.txt").write_bytes("# f\xfcr\n".encode("latin-1"))
+    with pytest.raises(ModuleFailed, match="path: '.*/requirements.txt' is no text in UTF-8, at byte 3: save it"):
+        images.image(path=path)
 
 
 DOCKERFILE = """

@@ -115,8 +115,8 @@ def _is_newest(engine: Engine, wanted: Base, found: dict[str, Any], source: str)
         return any(name.endswith(f"@{digest}") for name in found.get("RepoDigests") or [])
     if not os.path.isfile(wanted.archive):
         return False
-    _name, layers = _images.archived(wanted.archive, wanted.name)
-    return layers == found["RootFS"].get("Layers")
+    _name, held = _images.archived(wanted.archive, wanted.name)
+    return held == _images.inside(found)
 
 
 def _make_base(engine: Engine, wanted: Base, show: Show) -> None:

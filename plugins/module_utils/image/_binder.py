@@ -15,6 +15,12 @@ from ._requirements import Requirements
 
 FOLDERS = ("binder", ".binder")
 RUNTIME = re.compile(r"python-(\d+(?:\.\d+){0,2})")
+# What of Python's is passed over where an environment.yml says it all, as repo2docker does.
+BESIDE_CONDA = ("requirements.txt", "Pipfile", "Pipfile.lock", "setup.py", "pyproject.toml")
+# A dependency in an environment.yml that is a file: -r requirements.txt, -e ., ./package, file:package
+OTHER_FILES = re.compile(
+    r"""^\s*-\s*["']?(?:-[rce]\b|--(?:requirement|constraint|editable)\b|\.\.?/|\.["']?\s*$|file:)""", re.M
+)
 # What repo2docker knows and this does not, with what to do instead. Those of ROOT count only in the top folder.
 UNSUPPORTED = {
     "Pipfile": "write its packages into requirements.txt",
@@ -43,7 +49,8 @@ def interpret(path: str, names: Collection[str], text: Callable[[str], str]) -> 
 
     def at(name: str) -> str:
         found = f"{folder}/{name}" if folder else name
-        return found if found in names else ""
+        passed_over = name in BESIDE_CONDA and at("environment.yml")
+        return found if found in names and not passed_over else ""
 
     if at("Dockerfile"):
         return Directory(path, dockerfile=at("Dockerfile"))
@@ -58,6 +65,7 @@ def interpret(path: str, names: Collection[str], text: Callable[[str], str]) -> 
         start=at("start"),
         python=_python(at("runtime.txt"), text),
         conda=at("environment.yml"),
+        conda_reads=bool(at("environment.yml") and OTHER_FILES.search(text(at("environment.yml")))),
     )
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import hashlib
 import os
@@ -74,9 +75,15 @@ def write(folder: str, name: str, content: str, mode: int = 0o644) -> str:
 
 
 def text(said: Directory, name: str) -> str:
-    """A file of a directory."""
-    with open(os.path.join(said.path, name), encoding="utf-8") as file:
-        return file.read()
+    """A file of a directory; in UTF-16 too, as PowerShell writes it. Raises InvalidInput for other ones."""
+    path = os.path.join(said.path, name)
+    with open(path, "rb") as file:
+        content = file.read()
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return content.decode("utf-16" if wide else "utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise InvalidInput("path", path, f"is no text in UTF-8, at byte {error.start}: save it as such.") from error
 
 
 def _fill(folder: str, recipe: Recipe) -> None:

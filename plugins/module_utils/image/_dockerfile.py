@@ -15,7 +15,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from ._lock import Base, Layers
-from ._recipe import Recipe
+from ._recipe import REFERENCE, Recipe
 
 TOOLS = "/run/myjupyter"
 ANSWER = "lock.json"
@@ -49,10 +49,12 @@ APT = (
 )
 
 BIND = r"--mount=type=bind,source=(\S+?),target=(\S+)"
-# The two instructions of a Dockerfile that decide what it is built on: ARG NAME=VALUE, and FROM IMAGE AS STAGE.
+# The two instructions of a Dockerfile that decide what it is built on: ARG NAME=VALUE ..., and FROM IMAGE AS STAGE.
 INSTRUCTION = re.compile(
-    r"^[ \t]*(?:(ARG)[ \t]+(\w+)=(\S+)|FROM[ \t]+(?:--\S+[ \t]+)*(\S+)(?:[ \t]+AS[ \t]+(\S+))?)", re.I | re.M
+    r"^[ \t]*(?:ARG[ \t]+(.+)|FROM[ \t]+(?:--\S+[ \t]+)*(\S+)(?:[ \t]+AS[ \t]+(\S+))?[ \t]*\r?)$", re.I | re.M
 )
+# $NAME, ${NAME}, ${NAME:-if it is empty}, ${NAME:+if it is not}
+VALUE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::([-+])([^}]*))?\})")
 
 
 def resolving(recipe: Recipe, base: str, base_key: str) -> str:
@@ -101,14 +103,16 @@ def _system(recipe: Recipe, base: str, base_key: str) -> list[str]:
         ]
         lines.append(_run(APT % packages, *caches))
     if recipe.directory and recipe.directory.conda:
+        reads = recipe.directory.conda_reads
+        place = f"{TOOLS}-directory/{recipe.directory.conda}" if reads else f"{TOOLS}-conda.yml"
         step = (
             'conda="$(command -v mamba || command -v conda)" || { '
             'echo "error: environment.yml needs conda or mamba, which the base does not have: '
             'write requirements.txt, or take a base that has one"; exit 1; }; '
             'prefix="$(dirname "$(dirname "$conda")")"; '
-            f'CONDA_PKGS_DIRS={CACHE_FOLDER}/conda "$conda" env update -q -p "$prefix" -f {TOOLS}-conda.yml'
+            f'CONDA_PKGS_DIRS={CACHE_FOLDER}/conda "$conda" env update -q -p "$prefix" -f {shlex.quote(place)}'
         )
-        lines.append(_run(step, CACHE, _bind("conda.yml")))
+        lines.append(_run(step, CACHE, _bind("directory" if reads else "conda.yml")))
     return lines
 
 
@@ -161,10 +165,18 @@ def bases(text: str, build_args: Mapping[str, str]) -> list[str]:
     values, stages, found = dict(build_args), set(), []
     for match in INSTRUCTION.finditer(text):
         if match[1]:
-            values.setdefault(match[2], match[3].strip("'\""))
+            for name, value in re.findall(r"(\w+)=(\"[^\"]*\"|'[^']*'|\S*)", match[1]):
+                values.setdefault(name, value.strip("'\""))
             continue
-        name = re.sub(r"\$\{?(\w+)\}?", lambda variable: values.get(variable[1], ""), match[4])
-        if name not in stages and name != "scratch":
+        name = VALUE.sub(lambda variable: _value(variable, values), match[2])
+        if name.lower() not in stages and name != "scratch" and REFERENCE.fullmatch(name):
             found.append(name)
-        stages.add(match[5])
+        stages.add((match[3] or "").lower())
     return found
+
+
+def _value(variable: re.Match[str], values: Mapping[str, str]) -> str:
+    value = values.get(variable[1] or variable[2], "")
+    if variable[3] == "+":
+        return variable[4] if value else ""
+    return value or variable[4] or ""

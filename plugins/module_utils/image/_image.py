@@ -38,7 +38,7 @@ def act(engine: Engine, wanted: Wanted, check: bool) -> dict[str, Any]:
     try:
         result = _result(wanted, STATES[wanted.state](engine, wanted, check, log.show))
         if result["image"].get("id"):
-            result["image"].update(_inside(_images.find(engine, result["image"]["id"])))
+            result["image"].update(_layers(_images.find(engine, result["image"]["id"])))
     except FleetError as error:
         error.details.update({"log": log.path} if log.written else {})
         raise
@@ -66,13 +66,13 @@ def settled(wanted: Wanted, answers: Sequence[Any]) -> dict[str, Any] | None:
     """The module's result where there is nothing to do, by the answers to `questions`; None where there is."""
     there, base, listed = answers
     if wanted.state == "pulled":
-        outcome = _unchanged(there) if there and not _due(_images.since(there), wanted) else None
+        outcome = _unchanged(there) if _serves(there, wanted) and not _due(_images.since(there), wanted) else None
     else:
-        outcome = _standing(wanted, base, _kept.newest_first(listed)) if there and base else None
+        outcome = _standing(wanted, base, _kept.newest_first(listed)) if there and base and listed else None
     if outcome is None:
         return None
     result = _result(wanted, outcome)
-    result["image"].update(_inside(there))
+    result["image"].update(_layers(there))
     return result
 
 
@@ -114,9 +114,10 @@ def present(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
 def pulled(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
     """Have the image that a registry has; one that is here serves until it is due."""
     before = _images.find(engine, wanted.name)
-    if before and not _due(_images.since(before), wanted):
+    serves = _serves(before, wanted)
+    if serves and not _due(_images.since(before), wanted):
         return _unchanged(before)
-    if before:
+    if serves:
         digest = _images.latest_digest(engine, wanted.name)
         if any(name.endswith(f"@{digest}") for name in before.get("RepoDigests") or []):
             return _unchanged(before)
@@ -128,15 +129,15 @@ def pulled(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
 
 def loaded(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
     """Have the image that an archive holds."""
-    name, layers = _images.archived(wanted.archive, wanted.name)
+    name, held = _images.archived(wanted.archive, wanted.name)
     before = _images.find(engine, wanted.name)
-    if before and before["RootFS"].get("Layers") == layers:
+    if before and held == _images.inside(before):
         return _unchanged(before)
     if not check:
         got = _images.load(engine, wanted.archive, show)
         if name != wanted.name:
             _images.name(engine, name or got, wanted.name)
-    after = _declared(wanted) if check else _images.image(engine, wanted.name)
+    after = Image("", (wanted.name,), held["labels"]) if check else _images.image(engine, wanted.name)
     return Outcome(_images.of(before), after, [f"load {wanted.name}"])
 
 
@@ -196,7 +197,7 @@ def _of_recipe(
     wanted: Wanted, bases: Sequence[Mapping[str, Any]], images: Sequence[Image]
 ) -> tuple[Image | None, Image | None, str]:
     """The image that has the name, one that is of the recipe, and the recipe's digest on these bases."""
-    digest = wanted.recipe.digest([layer for base in bases if base for layer in base["RootFS"].get("Layers") or []])
+    digest = wanted.recipe.digest([base for base in bases if base])
     before = _named(wanted, images)
     same = [image for image in images if image.ours and image.said("recipe", "") == digest]
     return before, before if before in same else next(iter(same), None), digest
@@ -208,6 +209,12 @@ def _named(wanted: Wanted, images: Sequence[Image]) -> Image | None:
 
 def _meant(tag: str, wanted: Wanted) -> bool:
     return tag == wanted.name if wanted.tag else tag.rpartition(":")[0] == wanted.repository
+
+
+def _serves(found: Mapping[str, Any], wanted: Wanted) -> bool:
+    """Whether an image is there, for the platform that was asked for, if one was."""
+    platform = wanted.recipe.platform.split("/")[:2]
+    return bool(found) and platform in ([""], [found.get("Os"), found.get("Architecture")])
 
 
 def _due(since: float, wanted: Wanted) -> bool:
@@ -223,7 +230,7 @@ def _unchanged(found: Mapping[str, Any]) -> Outcome:
     return Outcome(_images.of(found), _images.of(found))
 
 
-def _inside(found: Mapping[str, Any]) -> dict[str, Any]:
+def _layers(found: Mapping[str, Any]) -> dict[str, Any]:
     """What only `inspect` tells of an image."""
     return {"layers": found["RootFS"].get("Layers") or [], "platform": f"{found['Os']}/{found['Architecture']}"}
 

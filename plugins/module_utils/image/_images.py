@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import datetime
 import json
+import lzma
 import re
 import tarfile
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
@@ -16,7 +18,12 @@ from .._engine import Engine, is_absent, patient, translated
 from .._errors import BuildError, EngineError, InvalidInput
 from . import _kept
 from ._kept import Image
-from ._recipe import REFERENCE
+from ._recipe import REFERENCE, familiar, settings
+
+# What reading a tar raises that is cut off, packed wrongly, or holds something else.
+NOT_AN_ARCHIVE = (
+    OSError, EOFError, tarfile.TarError, zlib.error, lzma.LZMAError, KeyError, TypeError, AttributeError, ValueError
+)  # fmt: skip
 
 
 def find(engine: Engine, name: str) -> dict[str, Any]:
@@ -50,7 +57,9 @@ def of(found: Mapping[str, Any]) -> Image | None:
     if not found:
         return None
     tags = tuple(sorted(found.get("RepoTags") or []))
-    return Image(found["Id"], tags, found["Config"].get("Labels") or {}, int(_seconds(found["Created"])), found["Size"])
+    return Image(
+        found["Id"], tags, found["Config"].get("Labels") or {}, int(_seconds(found.get("Created"))), found["Size"]
+    )
 
 
 def about(image: Image, name: str) -> dict[str, Any]:
@@ -115,18 +124,25 @@ def pull(engine: Engine, reference: str, platform: str, show: Callable[[str], No
         ) from error
 
 
-def archived(path: str, reference: str) -> tuple[str, list[str]]:
-    """The name in an archive that is meant by ``reference``, and the layers of that image."""
+def archived(path: str, reference: str) -> tuple[str, dict[str, Any]]:
+    """The name in an archive that is meant by ``reference``, and what is in that image."""
     try:
         with tarfile.open(path) as archive:
-            entries = {tag: item for item in _member(archive, "manifest.json") for tag in item["RepoTags"] or [""]}
+            items = _member(archive, "manifest.json")
+            entries = {_short(tag): item for item in items for tag in item["RepoTags"] or [""]}
             chosen = reference if reference in entries else next(iter(entries), "") if len(entries) == 1 else None
             if chosen is None:
                 names = ", ".join(sorted(entries))
                 raise InvalidInput("archive", path, f"holds {names}, and not {reference}: name one of these.")
-            return chosen, _member(archive, entries[chosen]["Config"])["rootfs"]["diff_ids"]
-    except (OSError, tarfile.TarError, KeyError, ValueError) as error:
+            config = _member(archive, entries[chosen]["Config"])
+            return chosen, _content(config["rootfs"]["diff_ids"], config.get("config") or {})
+    except NOT_AN_ARCHIVE as error:
         raise InvalidInput("archive", path, f"is no image that `docker save` wrote ({error}).") from error
+
+
+def inside(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What is in an inspected image, as `archived` tells it."""
+    return _content(found["RootFS"].get("Layers") or [], found["Config"])
 
 
 def load(engine: Engine, path: str, show: Callable[[str], None]) -> str:
@@ -143,14 +159,23 @@ def load(engine: Engine, path: str, show: Callable[[str], None]) -> str:
 def since(found: Mapping[str, Any]) -> float:
     """When an inspected image got its name here: built, pulled or loaded. Seconds since 1970."""
     tagged = (found.get("Metadata") or {}).get("LastTagTime") or ""
-    return _seconds(tagged) or _seconds(found["Created"])
+    return _seconds(tagged) or _seconds(found.get("Created"))
 
 
-def _seconds(text: str) -> float:
-    match = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)$", text)
+def _seconds(text: str | None) -> float:
+    match = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)$", text or "")
     if not match or match[1].startswith("0001"):
         return 0
     return datetime.datetime.fromisoformat(match[1] + match[2].replace("Z", "+00:00")).timestamp()
+
+
+def _content(layers: list[str], config: Mapping[str, Any]) -> dict[str, Any]:
+    return {"layers": layers, "settings": settings(config), "labels": config.get("Labels") or {}}
+
+
+def _short(tag: str) -> str:
+    repository, colon, version = tag.rpartition(":")
+    return f"{familiar(repository)}{colon}{version}"
 
 
 def _follow(lines: Iterable[Mapping[str, Any]], reference: str, show: Callable[[str], None]) -> None:

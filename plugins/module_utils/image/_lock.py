@@ -136,7 +136,7 @@ def _version(entry: Mapping[str, Any]) -> str:
 def _verified(entry: dict[str, Any], wanted: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
     """The entry with only the files whose digests were asked for, where digests were."""
     digests = wanted.get(entry["name"])
-    if not digests:
+    if not digests or _digests(entry.get("archive") or {}) & set(digests):
         return entry
     fits = [file for file in entry.get("wheels", []) if _digests(file) & set(digests)]
     sdist = entry.get("sdist") if _digests(entry.get("sdist") or {}) & set(digests) else None

@@ -19,17 +19,20 @@ from ._requirements import Requirements
 LABEL = "fleet.myjupyter."
 # Changes with whatever makes another image of the same recipe, so that what an older release built is built anew.
 GENERATOR = 1
+# What of a base's configuration an image takes over and a container goes by.
+SETTINGS = ("Env", "User", "WorkingDir", "Entrypoint", "Cmd", "Shell", "Volumes", "ExposedPorts", "Healthcheck",
+            "StopSignal", "OnBuild")  # fmt: skip
 
 COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 HOST = r"(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:))(?::\d+)?/"
 REPOSITORY = rf"(?:{HOST})?{COMPONENT}(?:/{COMPONENT})*"
 REFERENCE = re.compile(rf"({REPOSITORY})(?::([\w][\w.-]{{0,127}}))?(@sha256:[0-9a-f]{{64}})?", re.ASCII)
-PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]*(?::[a-z0-9]+)?(?:[=/][A-Za-z0-9.+:~-]+)?")
+PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]*(?::[a-z0-9]+)?(?:[=/][A-Za-z0-9.+:~*-]+)?")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 LABEL_KEY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]*[A-Za-z0-9])?")
 PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9]+)?")
 MODE = re.compile(r"0?[0-7]{3}")
-INDEX = re.compile(r"https?://\S+")
+INDEX = re.compile(r"https?://(?!\S*\$\{)\S+")
 AGE = re.compile(r"(\d+)([smhdw])")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -47,7 +50,8 @@ class File:
 
 @dataclass(frozen=True)
 class Directory:
-    """What a directory in repo2docker's convention holds. Paths are relative to ``path``."""
+    """What a directory in repo2docker's convention holds. Paths are relative to ``path``. ``conda_reads``: the
+    environment names other files of the directory."""
 
     path: str
     digest: str = ""
@@ -58,6 +62,7 @@ class Directory:
     start: str = ""
     python: str = ""
     conda: str = ""
+    conda_reads: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,11 +108,13 @@ class Recipe:
         }
         return {name: value for name, value in said.items() if value}
 
-    def digest(self, base_layers: Sequence[str]) -> str:
-        """The name of the recipe's outcome: hexadecimal, the same for the same recipe on the same base."""
+    def digest(self, bases: Sequence[Mapping[str, Any]]) -> str:
+        """The name of the recipe's outcome: hexadecimal, the same for the same recipe on the same bases, which are
+        given as an engine's `inspect` tells of them."""
         files = [(file.dest, file.mode, file.digest) for file in self.files]
         directory = self.directory.digest if self.directory else ""
-        whole = [GENERATOR, list(base_layers), self.declaration(), files, directory]
+        grounds = [[(base.get("RootFS") or {}).get("Layers") or [], settings(base.get("Config"))] for base in bases]
+        whole = [GENERATOR, grounds, self.declaration(), files, directory]
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
@@ -141,7 +148,7 @@ def parse(params: Mapping[str, Any]) -> Wanted:
     if params["keep"] < 0:
         raise InvalidInput("keep", params["keep"], "is how many older images stay: 0 or more.")
     return Wanted(
-        repository=match[1] + (match[3] or ""),
+        repository=familiar(match[1]) + (match[3] or ""),
         tag=match[2] or "",
         state=params["state"],
         recipe=_recipe(params),
@@ -160,7 +167,18 @@ def full_name(said: str) -> str:
     match = REFERENCE.fullmatch(said)
     if not match or match[3]:
         raise InvalidInput("name", said, "is no name for an image, such as myjupyter or team/lab:2024.")
-    return f"{match[1]}:{match[2] or 'latest'}"
+    return f"{familiar(match[1])}:{match[2] or 'latest'}"
+
+
+def familiar(repository: str) -> str:
+    """A repository as engines list it, whoever names Docker Hub in full."""
+    short = re.sub(r"^(?:index\.)?docker\.io/", "", repository)
+    return re.sub(r"^library/(?=[^/]+$)", "", short)
+
+
+def settings(config: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What is set of an image's configuration, as an engine or an archive has it."""
+    return {name: config[name] for name in SETTINGS if config.get(name)} if config else {}
 
 
 def with_directory(recipe: Recipe, directory: Directory) -> Recipe:
@@ -243,8 +261,12 @@ def _each(option: str, said: Sequence[str], pattern: re.Pattern[str], wanted: st
 
 
 def _pairs(option: str, said: Mapping[str, Any], pattern: re.Pattern[str], wanted: str) -> tuple[tuple[str, str], ...]:
-    _each(option, list(said), pattern, wanted)
-    pairs = tuple(sorted((name, _scalar(value)) for name, value in said.items()))
+    named = {_scalar(name): value for name, value in said.items()}
+    _each(option, list(named), pattern, wanted)
+    for name, value in named.items():
+        if isinstance(value, (list, dict)):
+            raise InvalidInput(f"{option}.{name}", value, "is no text.")
+    pairs = tuple(sorted((name, _scalar(value)) for name, value in named.items()))
     for name, value in pairs:
         if option != "labels" and ("\n" in value or "\0" in value):
             raise InvalidInput(f"{option}.{name}", value, "has a line break, which no variable of an image may have.")
@@ -254,7 +276,7 @@ def _pairs(option: str, said: Mapping[str, Any], pattern: re.Pattern[str], wante
 
 
 def _scalar(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _platform(said: str | None) -> str:

@@ -8,7 +8,9 @@ Follows the specifications of dependency specifiers and of versions at packaging
 
 from __future__ import annotations
 
+import posixpath
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -24,17 +26,26 @@ CLAUSE = re.compile(rf"\s*(===|~=|==|!=|<=|>=|<|>)\s*({VERSION}(?:\.\*)?|\S+)\s*
 WHOLE_VERSION = re.compile(VERSION, re.IGNORECASE)
 URL = re.compile(r"(https?|git\+https?|git\+ssh|hg\+https?|svn\+https?|bzr\+https?|ftp)://\S+$")
 HASH = re.compile(r"\s--hash[= ]\s*(\w+:[0-9a-fA-F]+)")
-MARKER_TOKEN = re.compile(r"\s*(\(|\)|===|~=|==|!=|<=|>=|<|>|not\s+in\b|\w+|'[^']*'|\"[^\"]*\")")
+MARKER_TOKEN = re.compile(r"\s*(\(|\)|===|~=|==|!=|<=|>=|<|>|not\s+in\b|[\w.]+|'[^']*'|\"[^\"]*\")")
 MARKER_NAMES = frozenset({
     "extra", "implementation_name", "implementation_version", "os_name", "platform_machine",
     "platform_python_implementation", "platform_release", "platform_system", "platform_version",
     "python_full_version", "python_version", "sys_platform",
 })  # fmt: skip
+# How a marker's variables were written before they were specified; pip takes them still.
+OLD_MARKER_NAMES = {
+    "os.name": "os_name", "sys.platform": "sys_platform", "platform.version": "platform_version",
+    "platform.machine": "platform_machine", "platform.python_implementation": "platform_python_implementation",
+    "python_implementation": "platform_python_implementation",
+}  # fmt: skip
 COMPARISONS = frozenset(["===", "~=", "==", "!=", "<=", ">=", "<", ">", "in", "not in"])
+VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
 EXAMPLE = "is no requirement: write a name and what it may be, such as pandas>=2.2,<3"
 
 # What a line may say instead of naming a package, and how many values it takes.
 INDEX_OPTIONS = {"-i": "index_url", "--index-url": "index_url", "--extra-index-url": "extra_index_urls"}
+FILE_OPTIONS = ("-r", "--requirement", "-c", "--constraint")
+FORMAT_OPTIONS = ("--no-binary", "--only-binary")
 REFUSED_OPTIONS = {
     "-e": "an editable install has no place in an image: name a released package or NAME @ URL",
     "--editable": "an editable install has no place in an image: name a released package or NAME @ URL",
@@ -66,7 +77,7 @@ class Requirements:
         return Requirements(
             lines=_merged(self.lines, other.lines),
             constraints=_merged(self.constraints, other.constraints),
-            hashes=tuple(sorted({**dict(self.hashes), **dict(other.hashes)}.items())),
+            hashes=_united(self.hashes, other.hashes),
             index_url=self.index_url or other.index_url,
             extra_index_urls=tuple(dict.fromkeys(self.extra_index_urls + other.extra_index_urls)),
             prerelease=self.prerelease or other.prerelease,
@@ -117,8 +128,11 @@ def _parse(text: str, source: str, read: Callable[[str], str | None], within: tu
     for number, line in _logical(text):
         where = f"{source} line {number}"
         try:
+            if VARIABLE.search(line):
+                raise ValueError("has a variable, which nothing replaces here: write what it stands for")
             if line.startswith("-"):
-                found += _option(line, source, read, (*within, source))
+                for name, value in _options(line):
+                    found += _option(name, value, source, read, (*within, source))
             else:
                 found += _requirement(line)
         except ValueError as error:
@@ -151,8 +165,9 @@ def _requirement(line: str) -> Requirements:
     return Requirements(lines=(form,), hashes=((name_of(form), digests),) if digests else ())
 
 
-def _option(line: str, source: str, read: Callable[[str], str | None], within: tuple[str, ...]) -> Requirements:
-    name, value = _split(line)
+def _option(
+    name: str, value: str, source: str, read: Callable[[str], str | None], within: tuple[str, ...]
+) -> Requirements:
     if name in INDEX_OPTIONS:
         if not re.match(r"https?://\S+$", value):
             raise ValueError("wants an address that a build can reach, such as https://pypi.example.org/simple")
@@ -160,11 +175,11 @@ def _option(line: str, source: str, read: Callable[[str], str | None], within: t
         return Requirements(index_url=value) if field == "index_url" else Requirements(extra_index_urls=(value,))
     if name == "--pre":
         return Requirements(prerelease=True)
-    if name in ("--no-binary", "--only-binary"):
+    if name in FORMAT_OPTIONS:
         parts = [part for part in re.split(r"[,\s]+", value) if part]
         names = tuple(sorted(part if part == ":all:" else canonical(part) for part in parts))
         return Requirements(no_binary=names) if name == "--no-binary" else Requirements(only_binary=names)
-    if name in ("-r", "--requirement", "-c", "--constraint"):
+    if name in FILE_OPTIONS:
         return _included(name, value, source, read, within)
     raise ValueError(REFUSED_OPTIONS.get(name, f"has the option {name!r}, which is not supported"))
 
@@ -172,8 +187,7 @@ def _option(line: str, source: str, read: Callable[[str], str | None], within: t
 def _included(
     name: str, path: str, source: str, read: Callable[[str], str | None], within: tuple[str, ...]
 ) -> Requirements:
-    folder = source.rpartition("/")[0]
-    file = f"{folder}/{path}" if folder else path
+    file = posixpath.normpath(posixpath.join(posixpath.dirname(source), path))
     if file in within:
         raise ValueError(f"includes {file}, which includes this file")
     text = read(file)
@@ -187,11 +201,19 @@ def _included(
     return replace(found, lines=(), hashes=(), constraints=_merged(found.constraints, found.lines))
 
 
-def _split(line: str) -> tuple[str, str]:
-    if re.match(r"-[irecf]\S", line) and not line.startswith("--"):
-        return line[:2], line[2:].lstrip("=").strip()
-    parts = re.split(r"[=\s]+", line, maxsplit=1)
-    return parts[0], (parts[1] if len(parts) > 1 else "").strip().strip("'\"")
+def _options(line: str) -> Iterator[tuple[str, str]]:
+    """The options of a line, each with its value; empty for one that takes none."""
+    words = shlex.split(line)
+    while words:
+        word = words.pop(0)
+        if not word.startswith("-"):
+            raise ValueError(f"has {word!r}, which belongs to no option")
+        name, equals, value = word.partition("=")
+        if re.match(r"-[irecf].", name):
+            name, equals, value = word[:2], "=", word[2:].lstrip("=")
+        if not equals and name in (*INDEX_OPTIONS, *FILE_OPTIONS, *FORMAT_OPTIONS) and words:
+            value = words.pop(0)
+        yield name, value
 
 
 def _hint(text: str) -> str:
@@ -256,7 +278,8 @@ def _marker(text: str) -> str:
         match = MARKER_TOKEN.match(text, position)
         if not match:
             raise ValueError(f"has the marker {text.strip()!r}, which makes no sense at {text[position:].strip()!r}")
-        tokens.append(re.sub(r"\s+", " ", match[1]))
+        token = re.sub(r"\s+", " ", match[1])
+        tokens.append(OLD_MARKER_NAMES.get(token, token))
         position = match.end()
     rest = _or(tokens, text)
     if rest:
@@ -288,3 +311,13 @@ def _term(tokens: list[str], text: str) -> list[str]:
 
 def _merged(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted({*first, *second}))
+
+
+def _united(
+    first: tuple[tuple[str, tuple[str, ...]], ...], second: tuple[tuple[str, tuple[str, ...]], ...]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Digests by name: a package that stands twice, for two Pythons, may be what either line says."""
+    found = dict(first)
+    for name, digests in second:
+        found[name] = _merged(found.get(name, ()), digests)
+    return tuple(sorted(found.items()))

@@ -48,6 +48,9 @@ def test_only_files_with_a_given_hash_are_installed():
     item["wheels"] = [{"url": "one", "hashes": {"sha256": "aa"}}, {"url": "two", "hashes": {"sha256": "bb"}}]
     found = _lock.read(answer(item), Requirements(hashes=(("a", ("sha256:bb",)),)))
     assert [file["url"] for file in found.entries[0]["wheels"]] == ["two"]
+    archive = {key: value for key, value in item.items() if key != "wheels"}
+    archive["archive"] = {"url": "one", "hashes": {"sha256": "cc"}}
+    assert _lock.read(answer(archive), Requirements(hashes=(("a", ("sha256:cc",)),))).packages["a"] == "1.0"
     with pytest.raises(BuildError, match="no file of a 1.0 has one of the hashes"):
         _lock.read(answer(item), Requirements(hashes=(("a", ("sha256:cc",)),)))
 
@@ -145,6 +148,10 @@ def test_a_start_script_comes_before_the_command():
         ("# FROM b\nfrom --platform=linux/amd64 a AS x\nFROM x\nFROM scratch\nCOPY --from=x / /", {}, ["a"]),
         ("ARG B=one\nFROM ${B}\nFROM $B:tag", {}, ["one", "one:tag"]),
         ('ARG B="one"\nFROM ${B}', {"B": "two"}, ["two"]),
+        ("ARG A=1 B='b c' C=3\nFROM x:$A-$C", {}, ["x:1-3"]),
+        ("FROM ${B:-python:3.12}\r\nFROM a${B:+b}", {}, ["python:3.12", "a"]),
+        ("ARG B=b\nFROM a${B:+c} AS Build\nFROM build", {}, ["ac"]),
+        ("FROM a\nRUN <<END python\nfrom PIL import Image\nEND\nFROM $UNSET", {}, ["a"]),
     ],
 )
 def test_what_a_dockerfile_is_built_on(text, args, expected):

@@ -16,6 +16,7 @@ DEFAULTS = {
     "extra_index_urls": [], "ca_bundle": None, "proxy": None, "platform": None, "labels": {}, "path": None,
     "refresh": "never", "keep": 3, "archive": None, "log": None,
 }  # fmt: skip
+BASE = {"RootFS": {"Layers": ["sha256:base"]}, "Config": {"User": "jovyan", "Env": ["A=1"], "Labels": {"a": "1"}}}
 FILE = {"dest": "/a", "content": "x", "src": None, "mode": "0644"}
 
 
@@ -24,13 +25,17 @@ def parse(**options):
 
 
 def digest(**options):
-    return parse(**options).recipe.digest(["sha256:base"])
+    return parse(**options).recipe.digest([BASE])
 
 
 NAMES = {
     "myjupyter": ("myjupyter", "", "myjupyter:latest"),
     "team/lab:2024.1": ("team/lab", "2024.1", "team/lab:2024.1"),
     "localhost:5000/lab": ("localhost:5000/lab", "", "localhost:5000/lab:latest"),
+    "docker.io/team/lab": ("team/lab", "", "team/lab:latest"),
+    "index.docker.io/library/lab:1": ("lab", "1", "lab:1"),
+    "library/lab": ("lab", "", "lab:latest"),
+    "library/team/lab": ("library/team/lab", "", "library/team/lab:latest"),
     "quay.io/jupyter/base-notebook:x": ("quay.io/jupyter/base-notebook", "x", "quay.io/jupyter/base-notebook:x"),
 }
 
@@ -85,14 +90,26 @@ DIFFERENT = [
 def test_each_part_of_a_recipe_makes_another_digest():
     digests = {digest(**{"requirements": ["a"], **options}) for options in [{}, *DIFFERENT]}
     assert len(digests) == len(DIFFERENT) + 1
-    assert parse().recipe.digest(["one"]) != parse().recipe.digest(["two"])
+
+
+def test_another_base_makes_another_digest_be_it_by_its_configuration():
+    config = BASE["Config"]
+    others = [
+        {**BASE, "RootFS": {"Layers": ["sha256:other"]}},
+        *({**BASE, "Config": {**config, **other}} for other in ({"Env": ["A=2"]}, {"User": ""}, {"Cmd": ["x"]})),
+    ]
+    digests = {parse().recipe.digest([base]) for base in [BASE, *others]}
+    assert len(digests) == 5
+    same = {**BASE, "Config": {**config, "Cmd": None, "Volumes": {}, "Hostname": "h", "Labels": {}}}
+    assert parse().recipe.digest([same]) in digests
 
 
 SAME = [
     ({"requirements": ["b", "A_a >= 1"]}, {"requirements": "a-a>=1  # why\n\nb\n"}),
     ({"packages": ["b", "a"]}, {"packages": ["a", "b", "a"]}),
     ({"files": [FILE]}, {"files": [{**FILE, "mode": "644"}]}),
-    ({"environment": {"A": True}}, {"environment": {"A": "true"}}),
+    ({"environment": {"A": True, "B": None}}, {"environment": {"A": "true", "B": ""}}),
+    ({"labels": {2024: "x", True: "y"}}, {"labels": {"2024": "x", "true": "y"}}),
     ({"index_url": "https://me:one@a/simple"}, {"index_url": "https://me:two@a/simple"}),
     ({}, {"proxy": {"http_proxy": "http://a"}, "ca_bundle": "/a", "refresh": "7d", "keep": 0, "log": "/a"}),
 ]
@@ -118,13 +135,32 @@ def interpret(**files):
 def test_a_directory_asks_for_what_its_files_say():
     found = interpret(
         requirements_txt="a", apt_txt="git  # why\nless", runtime_txt="python-3.12\n", postBuild="x", start="y",
-        environment_yml="z", README_md="",
+        README_md="",
     )  # fmt: skip
     assert found == Directory(
         "/repo", requirements=found.requirements, packages=("git", "less"), post_build="postBuild", start="start",
-        python="3.12", conda="environment.yml",
+        python="3.12",
     )  # fmt: skip
     assert found.requirements.lines == ("a",)
+
+
+def test_an_environment_says_all_of_python():
+    found = interpret(
+        environment_yml="dependencies: [z]", requirements_txt="-e .", setup_py="", Pipfile="", apt_txt="git"
+    )
+    assert found == Directory("/repo", packages=("git",), conda="environment.yml")
+
+
+@pytest.mark.parametrize("said", ["-r requirements.txt", '"-r requirements.txt"', "-e .", "./package", ".", "file:x"])
+def test_an_environment_may_name_other_files(said):
+    assert interpret(environment_yml=f"dependencies:\n  - pip:\n    - {said}\n").conda_reads
+    assert not interpret(environment_yml="dependencies:\n  - r-base\n  - pip:\n    - a-r b\n").conda_reads
+
+
+def test_files_that_include_others_beside_and_above_them():
+    found = interpret(binder__requirements_txt="-r ../requirements.txt\n-r ./more.txt", requirements_txt="a",
+                      binder__more_txt="b")  # fmt: skip
+    assert found.requirements.lines == ("a", "b")
 
 
 def test_a_binder_folder_hides_the_rest():

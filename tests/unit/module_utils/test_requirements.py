@@ -26,6 +26,9 @@ GOOD = {
     "a;(os_name=='nt' or sys_platform not  in 'win32 cygwin') and extra=='x'": (
         'a ; ( os_name == "nt" or sys_platform not in "win32 cygwin" ) and extra == "x"'
     ),
+    "a; sys.platform == 'linux' and python_implementation == 'CPython'": (
+        'a ; sys_platform == "linux" and platform_python_implementation == "CPython"'
+    ),
     "a @ https://example.org/a-1.0-py3-none-any.whl": "a @ https://example.org/a-1.0-py3-none-any.whl",
     "a[x]@git+https://example.org/a@v1 ; os_name == 'posix'": (
         'a[x] @ git+https://example.org/a@v1 ; os_name == "posix"'
@@ -57,6 +60,10 @@ BAD = {
     "a @ https://example.org/a.whl; os_name == 'x'": "a space before ';'",
     "a @ https://example.org/a.whl os_name": "'os_name' after its address",
     "a --global-option=x": "the option '--global-option'",
+    "-i https://a/${TEAM}/simple": "has a variable, which nothing replaces",
+    "a @ git+https://a/${TEAM}": "has a variable, which nothing replaces",
+    "--pre x": "has 'x', which belongs to no option",
+    "-r 'x": "No closing quotation",
     "-e .": "an editable install",
     "--editable=.": "an editable install",
     "-f /opt/wheels": "use an index",
@@ -97,6 +104,19 @@ def test_options_for_the_resolver():
     assert found.index_url == "https://a/simple"
     assert found.extra_index_urls == ("https://b/simple",)
     assert found.prerelease and found.no_binary == (":all:",) and found.only_binary == ("a", "b-b")
+
+
+def test_several_options_on_a_line():
+    text = "--index-url https://a/simple --extra-index-url 'https://b/simple' --no-binary=a --only-binary=b,c --pre"
+    assert _requirements.parse(text, "x") == _requirements.Requirements(
+        index_url="https://a/simple", extra_index_urls=("https://b/simple",), prerelease=True,
+        no_binary=("a",), only_binary=("b", "c"),
+    )  # fmt: skip
+
+
+def test_a_package_that_stands_twice_may_be_of_either_line():
+    text = 'a==1 ; python_version < "3.12" --hash=sha256:aa\na==2 ; python_version >= "3.12" --hash=sha256:bb'
+    assert _requirements.parse(text, "x").hashes == (("a", ("sha256:aa", "sha256:bb")),)
 
 
 def test_other_files_are_found_beside_this_one():
