@@ -59,13 +59,13 @@ def engine():
 
 @pytest.fixture(scope="session")
 def playbook():
-    """Run ansible-playbook in the checkout; the finished process."""
+    """Run ansible-playbook with the checkout's configuration, in the checkout or elsewhere; the finished process."""
 
-    def run(*arguments, check=True, **env):
+    def run(*arguments, check=True, cwd=ROOT, **env):
         done = subprocess.run(
             [Path(sys.executable).parent / "ansible-playbook", *map(str, arguments)],
-            cwd=ROOT,
-            env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", **env},
+            cwd=cwd,
+            env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), **env},
             capture_output=True,
             text=True,
             check=False,

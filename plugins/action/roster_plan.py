@@ -13,6 +13,8 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import InvalidInput
+from ansible_collections.myjupyter.fleet.plugins.module_utils.roster import _name
 from ansible_collections.myjupyter.fleet.plugins.plugin_utils import _placement, _roster_plan
 
 
@@ -42,10 +44,9 @@ class ActionModule(ActionBase):
         )
         today = given["today"] or datetime.date.today().isoformat()
         try:
-            plan = _roster_plan.plan(
-                given["people"], fleet, given["roster"], today, _remembered(given["placement"]), given["many_may_leave"]
-            )
-        except _placement.DoesNotFit as error:
+            roster, remembered = _name.checked("roster", given["roster"]), _remembered(given["placement"])
+            plan = _roster_plan.plan(given["people"], fleet, roster, today, remembered, given["many_may_leave"])
+        except (_placement.DoesNotFit, InvalidInput) as error:
             raise AnsibleActionFail(str(error)) from None
         warnings = {"warnings": plan.pop("notes")}
         return {**result, **warnings, **plan, "changed": False}

@@ -25,7 +25,9 @@ options:
     type: str
     default: ""
   name:
-    description: The name of the roster. By default that of the file, without its ending.
+    description:
+      - The name of the roster, of letters, digits, C(_), C(.) and C(-).
+      - By default that of the file, without its ending.
     type: str
     default: ""
 """
@@ -50,6 +52,8 @@ import os
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
+from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import InvalidInput
+from ansible_collections.myjupyter.fleet.plugins.module_utils.roster import _name
 from ansible_collections.myjupyter.fleet.plugins.plugin_utils import _roster
 
 
@@ -63,11 +67,12 @@ class LookupModule(LookupBase):
         try:
             with open(path, "rb") as file:
                 people = _roster.read(file.read(), os.path.basename(path), self.get_option("prefix"))
+            name = _name.checked("name", self.get_option("name") or _roster.name_of(path))
         except OSError as error:
             raise AnsibleLookupError(f"{term}: the roster cannot be read: {error.strerror}.") from None
-        except _roster.WrongRoster as error:
+        except (_roster.WrongRoster, InvalidInput) as error:
             raise AnsibleLookupError(str(error)) from None
-        return {"name": self.get_option("name") or _roster.name_of(path), "file": path, "people": people}
+        return {"name": name, "file": path, "people": people}
 
     def _path(self, term, variables):
         path = os.path.abspath(os.path.expanduser(term))

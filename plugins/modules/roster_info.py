@@ -19,7 +19,7 @@ extends_documentation_fragment:
   - myjupyter.fleet.attributes.info
 options:
   roster:
-    description: Name of the roster.
+    description: Name of the roster, of letters, digits, C(_), C(.) and C(-).
     type: str
     required: true
   names:
@@ -141,10 +141,10 @@ OPTIONS = {
 def parse(params):
     """What is asked."""
     from ansible_collections.myjupyter.fleet.plugins.module_utils.lab import _state
-    from ansible_collections.myjupyter.fleet.plugins.module_utils.roster import _capacity, _roster_info
+    from ansible_collections.myjupyter.fleet.plugins.module_utils.roster import _capacity, _name, _roster_info
 
     return _roster_info.Question(
-        roster=params["roster"],
+        roster=_name.checked("roster", params["roster"]),
         names=frozenset(params["names"]),
         work_root=params["work_root"],
         archive_dir=params["archive_dir"],

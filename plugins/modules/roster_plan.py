@@ -21,7 +21,7 @@ extends_documentation_fragment:
   - myjupyter.fleet.attributes.info
 options:
   roster:
-    description: Name of the roster.
+    description: Name of the roster, of letters, digits, C(_), C(.) and C(-).
     type: str
     required: true
   people:
@@ -39,7 +39,8 @@ options:
     elements: str
     required: true
   placement:
-    description: File of the controller with the RV(placement) of an earlier run.
+    description:
+      - File of the controller with the RV(placement) of an earlier run. A relative path is below the current directory.
     type: path
   today:
     description: The day to compare C(until) with, as in V(2026-12-31). By default the controller's today.

@@ -51,7 +51,8 @@ def report(
     reasons = {host: _reason(about["failed"]) for host, about in came.items() if about.get("failed")}
     failed = [host for host in wave if host in reasons]
     canary = bool(set(wave) & set(plan["canary"]))
-    stop = bool(failed) and (canary or 100 * len(failed) > plan["limit"] * len(wave))
+    whole = len(failed) == len(wave)
+    stop = bool(failed) and (canary or whole or 100 * len(failed) > plan["limit"] * len(wave))
     waiting = [host for host in plan["order"] if host not in came]
     lost = [host for host in plan["everybody"] if host not in plan["order"]]
     lines = [*_told(came, reasons, check), *(f"failed: {host}: before its labs, as is said above" for host in lost)]

@@ -8,21 +8,18 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import yaml
 
-from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._declared import (
-    NAME,
-    SIZE,
-    SMALLEST_MEMORY,
-    UNITS,
-)
+from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._declared import NAME, SMALLEST_MEMORY
+from ansible_collections.myjupyter.fleet.plugins.module_utils.roster._capacity import bytes_of
 
 COLUMNS = ("person", "group", "image", "memory", "cpus", "gpus", "until", "lab")
 ALIASES = {"gpu": "gpus"}
@@ -30,6 +27,8 @@ TABLES, LISTS = (".csv", ".tsv", ".txt"), (".yml", ".yaml", ".json")
 DELIMITERS = ",;\t"
 DATES = ("%Y-%m-%d", "%d.%m.%Y")
 LONGEST_NAME = 63  # of a container that is also a host name
+NO_LIST = "{} line {}: should be a list with an item for each person."
+Item = object  # of a list: a scalar (None for an empty one), pairs of them in a tuple, or a list for what is neither
 # Letters that do not come apart into a plain one and a mark, and those that people write otherwise.
 LETTERS = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d",
@@ -99,12 +98,6 @@ def size_told(size: int) -> str:
     return str(size)
 
 
-def size_of(text: str) -> int | None:
-    """Bytes of 4g or 512m; None for what is no size."""
-    match = SIZE.fullmatch(text.strip())
-    return int(float(match.group(1)) * UNITS[match.group(2).lower()]) if match else None
-
-
 def _decoded(raw: bytes, file: str) -> str:
     """UTF-8 with or without its mark, or UTF-16 with it, as spreadsheets write them."""
     encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
@@ -122,7 +115,8 @@ def _table(text: str, file: str) -> Iterator[Row]:
     """The rows of a CSV file, whatever separates its cells."""
     lines = text.splitlines()
     heading = next((line for line in lines if line.strip()), "")
-    told = re.fullmatch(r"sep=(.)", heading.strip(), re.IGNORECASE)  # what some spreadsheets put first
+    # What some spreadsheets put first. A tabulator is no space here.
+    told = re.fullmatch(r'sep=([^"])', heading.strip(" \r\n\ufeff"), re.IGNORECASE)
     delimiter = told.group(1) if told else max(DELIMITERS, key=heading.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     columns: list[str] = []
@@ -130,9 +124,11 @@ def _table(text: str, file: str) -> Iterator[Row]:
     try:
         for cells in reader:
             begun, line = line, reader.line_num + 1
-            if not any(cell.strip() for cell in cells) or (told and begun == 1):
+            if not any(cell.strip() for cell in cells):
                 continue
-            if not columns:
+            if told:
+                told = None
+            elif not columns:
                 columns = _columns(cells, f"{file} line {begun}")
             elif any(cell.strip() for cell in cells[len(columns) :]):
                 raise WrongRoster(
@@ -146,12 +142,18 @@ def _table(text: str, file: str) -> Iterator[Row]:
 
 
 def _columns(cells: list[str], at: str) -> list[str]:
-    columns = [_column(cell, at) for cell in cells]
+    columns = _named(cells, at)
+    if "person" not in columns:
+        raise WrongRoster(f"{at}: a heading with the column 'person' is missing.")
+    return columns
+
+
+def _named(headings: Iterable[str], at: str) -> list[str]:
+    """The columns that are meant, each once; empty for one without a heading."""
+    columns = [_column(heading, at) for heading in headings]
     for name in columns:
         if name and columns.count(name) > 1:
             raise WrongRoster(f"{at}: the column {name!r} is there twice.")
-    if "person" not in columns:
-        raise WrongRoster(f"{at}: a heading with the column 'person' is missing.")
     return columns
 
 
@@ -164,9 +166,24 @@ def _column(text: str, at: str) -> str:
 
 
 def _list(text: str, file: str) -> Iterator[Row]:
-    """The people of a YAML file: a list of mappings, or of names."""
+    """The people of a YAML or JSON file: a list of mappings, or of names."""
+    read_items = _items_of_json if file.lower().endswith(".json") else _items_of_yaml
+    for line, item in read_items(text, file):
+        at = f"{file} line {line}"
+        pairs = item if isinstance(item, tuple) else (("person", item),)
+        if any(isinstance(part, (list, tuple)) for pair in pairs for part in pair):
+            raise WrongRoster(f"{at}: should be a person's name, or person: ... with {', '.join(COLUMNS[1:])}.")
+        names = _named([_said(key) for key, _value in pairs], at)
+        yield Row(line, {name: _said(value) for name, (_key, value) in zip(names, pairs)})
+
+
+def _said(value: object) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _items_of_yaml(text: str, file: str) -> Iterator[tuple[int, Item]]:
     try:
-        top = yaml.compose(text, Loader=yaml.BaseLoader)
+        top = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise WrongRoster(f"{file} line {line}: cannot be read as YAML ({error.problem}).") from None
@@ -175,17 +192,37 @@ def _list(text: str, file: str) -> Iterator[Row]:
     if top is None:
         return
     if not isinstance(top, yaml.SequenceNode):
-        raise WrongRoster(f"{file} line {top.start_mark.line + 1}: should be a list with an item for each person.")
-    for item in top.value:
-        line = item.start_mark.line + 1
-        at = f"{file} line {line}"
-        if isinstance(item, yaml.ScalarNode):
-            yield Row(line, {"person": item.value.strip()})
-        elif isinstance(item, yaml.MappingNode) and all(isinstance(value, yaml.ScalarNode) for _k, value in item.value):
-            names = [_column(str(key.value), at) for key, _value in item.value]
-            yield Row(line, {name: value.value.strip() for name, (_key, value) in zip(names, item.value)})
-        else:
-            raise WrongRoster(f"{at}: should be a person's name, or person: ... with {', '.join(COLUMNS[1:])}.")
+        raise WrongRoster(NO_LIST.format(file, top.start_mark.line + 1))
+    for node in top.value:
+        mapping = isinstance(node, yaml.MappingNode)
+        item = tuple((_scalar(key), _scalar(value)) for key, value in node.value) if mapping else _scalar(node)
+        yield node.start_mark.line + 1, item
+
+
+def _scalar(node: yaml.Node) -> Item:
+    """A value as it is written; an empty list for what is no scalar."""
+    if not isinstance(node, yaml.ScalarNode):
+        return []
+    return None if node.tag == "tag:yaml.org,2002:null" else str(node.value)
+
+
+def _items_of_json(text: str, file: str) -> Iterator[tuple[int, Item]]:
+    """JSON is not read as YAML, which takes neither tabulators nor pairs of surrogates."""
+    decoder = json.JSONDecoder(object_pairs_hook=tuple, parse_int=str, parse_float=str, parse_constant=str)
+    try:
+        top = decoder.decode(text if text.strip() else "[]")
+    except json.JSONDecodeError as error:
+        raise WrongRoster(f"{file} line {error.lineno}: cannot be read as JSON ({error.msg}).") from None
+    if not isinstance(top, list):
+        raise WrongRoster(NO_LIST.format(file, 1))
+    end = text.find("[") + 1
+    line = text.count("\n", 0, end) + 1
+    for _item in top:  # once more, as only so it is known where each of them is
+        begin = re.compile(r"[\s,]*").match(text, end).end()  # type: ignore[union-attr]
+        line += text.count("\n", end, begin)
+        item, end = decoder.raw_decode(text, begin)
+        yield line, item
+        line += text.count("\n", begin, end)
 
 
 def _person(row: Row, at: str, prefix: str, mistakes: list[str]) -> dict[str, Any]:
@@ -222,7 +259,7 @@ def _image(text: str, at: str, mistakes: list[str]) -> str:
 def _memory(text: str, at: str, mistakes: list[str]) -> int | None:
     if not text:
         return None
-    size = size_of(text) or 0
+    size = bytes_of(_with_point(text))
     if size < SMALLEST_MEMORY:
         mistakes.append(f"{at}: memory {text!r} should be a size such as 512m or 4g.")
     return size
@@ -231,12 +268,16 @@ def _memory(text: str, at: str, mistakes: list[str]) -> int | None:
 def _cpus(text: str, at: str, mistakes: list[str]) -> float | None:
     if not text:
         return None
-    # A spreadsheet that separates cells by semicolons writes a decimal comma.
-    plain = text.replace(",", ".")
-    if not re.fullmatch(r"\d+(\.\d+)?", plain) or float(plain) <= 0:
+    plain = _with_point(text)
+    if not re.fullmatch(r"\d{1,5}(\.\d{1,9})?", plain) or float(plain) <= 0:
         mistakes.append(f"{at}: cpus {text!r} should be a number above 0, such as 1.5.")
         return None
     return float(plain)
+
+
+def _with_point(text: str) -> str:
+    """A number in the form of programs: a spreadsheet that separates cells by semicolons writes a decimal comma."""
+    return text.replace(",", ".")
 
 
 def _gpus(text: str, at: str, mistakes: list[str]) -> int | None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -57,7 +58,7 @@ def gather(said: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 def select(status: Mapping[str, Any], expression: str) -> dict[str, Any]:
     """The labs that a JMESPath expression over ``labs`` and ``hosts`` finds; all for an empty one.
 
-    Raises WrongSelection: it cannot be read, or what it finds are no labs.
+    Raises WrongSelection: it cannot be read, or evaluated, or what it finds are no labs.
     """
     if not expression:
         return dict(status)
@@ -68,11 +69,14 @@ def select(status: Mapping[str, Any], expression: str) -> dict[str, Any]:
         raise WrongSelection("select needs the library jmespath on the controller: `pip install jmespath`.") from error
 
     try:
-        found = jmespath.search(expression, status)
+        compiled = jmespath.compile(expression)
     except jmespath.exceptions.JMESPathError as error:
-        raise WrongSelection(
-            f"select: {expression!r} is no JMESPath expression: {' '.join(str(error).split())}"
-        ) from error
+        raise WrongSelection(f"select: {expression!r} is no JMESPath expression: {_why(error)}") from None
+    try:
+        # JMESPath looks at the names of types, and Ansible's own are not those that it knows.
+        found = compiled.search(json.loads(json.dumps(status)))
+    except (ValueError, TypeError) as error:  # its own errors are ValueErrors; from Python's come others
+        raise WrongSelection(f"select: {expression!r} cannot be evaluated: {_why(error)}") from None
     if found is None:
         found = []
     if not isinstance(found, list) or not all(
@@ -80,6 +84,12 @@ def select(status: Mapping[str, Any], expression: str) -> dict[str, Any]:
     ):
         raise WrongSelection(f"select: {expression!r} finds no labs: one that does is 'labs[?busy]'.")
     return {**status, "labs": found}
+
+
+def _why(error: Exception) -> str:
+    """An error in one line, without its middle where that repeats all labs."""
+    line = " ".join(str(error).split())
+    return line if len(line) <= 300 else f"{line[:150]} ... {line[-150:]}"
 
 
 def last_activity(lab: Mapping[str, Any]) -> str:

@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+from tests.conftest import ROOT
+
 
 @pytest.fixture
 def inventory(host, base):
@@ -81,3 +83,16 @@ def test_try_says_what_it_needs(inventory, playbook):
     assert "-e version=4.6" in playbook("-i", inventory, "playbooks/try.yml", check=False).stdout
     missing = playbook("-i", inventory, "playbooks/try.yml", "-e", "version=4.5", check=False)
     assert "has no lab named" in missing.stdout and "-e lab=NAME" in missing.stdout
+
+
+def test_a_check_notebook_is_looked_for_where_the_user_is(host, inventory, playbook):
+    cell = {"cell_type": "code", "source": "raise ValueError('this very notebook')", "metadata": {}, "outputs": [],
+            "execution_count": None}  # fmt: skip
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}
+    (host.path / "mine.ipynb").write_text(json.dumps(notebook))
+    given = {"upgrade_check_notebook": "mine.ipynb", "jupyter_image_requirements": []}
+    upgrade = ("-i", inventory, ROOT / "playbooks/upgrade.yml", "-e", json.dumps(given))
+    done = playbook(*upgrade, cwd=host.path, check=False)
+    said = " ".join(done.stdout.split())
+    assert done.returncode and "mine.ipynb failed in" in said and "ValueError: this very notebook" in said
+    assert not host.exists()

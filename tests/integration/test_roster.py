@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ from playwright.sync_api import sync_playwright
 
 from ansible_collections.myjupyter.fleet.plugins.module_utils.roster._handouts import Person
 from ansible_collections.myjupyter.fleet.plugins.module_utils.roster._handouts import handouts as sheets
-from tests.conftest import ModuleFailed
+from tests.conftest import ROOT, ModuleFailed
 from tests.integration.test_person import CHROMIUM, FLAGS, screenshot
 
 ROSTER = {"fleet.myjupyter.roster": "class"}
@@ -79,6 +80,16 @@ def test_work_is_archived_once_and_comes_back_whole(archive, work, tmp_path, mon
     assert not archive(state="restored")["changed"]
 
 
+def test_work_comes_back_beside_a_lab_that_is_called_as_if_it_were_a_part(archive, work, tmp_path):
+    archive()
+    shutil.rmtree(work)
+    (tmp_path / "work/ana.part").mkdir()
+    (tmp_path / "work/ana.part/kept.txt").write_text("work of another")
+    archive(state="restored")
+    assert sorted(os.listdir(tmp_path / "work")) == ["ana", "ana.part"]
+    assert (tmp_path / "work/ana.part/kept.txt").read_text() == "work of another"
+
+
 def test_changed_work_gets_another_archive(archive, work, tmp_path):
     first = archive()["archives"][0]["path"]
     (work / "more.txt").write_text("more")
@@ -108,6 +119,7 @@ def test_an_archive_that_cannot_be_written_leaves_nothing_half(archive, work, tm
     "options, sentence",
     [
         ({"names": ["../ben"]}, "names: '../ben' is no name of a lab."),
+        ({"names": [".ana.part"]}, "names: '.ana.part' is no name of a lab."),
         ({"work_dir": "work"}, "work_dir: 'work' should be an absolute path"),
         ({"archive_dir": "/"}, "archive_dir: '/' should be an absolute path"),
         ({"work_dir": "/srv/x", "archive_dir": "/srv/x/kept"}, "should not be among the work"),
@@ -196,6 +208,58 @@ def test_a_host_tells_what_it_has_and_whose_labs_are_on_it(host, run_module):
     host.server("a").execute(kernel, "import time; time.sleep(30)", wait=False)
     assert ours()[host.name("a")]["busy"] and not ours(names=[host.name("a")])[host.name("a")]["busy"]
     assert ask(check=True, docker_host="unix:///no/such.sock")["labs"] == []
+
+
+def test_a_host_without_an_engine_tells_whose_work_it_has(run_module, tmp_path):
+    for name in ("ana", "ana.part", ".ben.part"):
+        (tmp_path / "class" / name).mkdir(parents=True)
+    given = {"work_root": str(tmp_path), "state_dir": str(tmp_path), "docker_host": "unix:///no/such.sock"}
+    assert run_module("roster_info", check=True, roster="class", **given)["works"] == ["ana", "ana.part"]
+    with pytest.raises(ModuleFailed, match="roster: '../class' should be letters, digits, '_', '.' or '-', at most 63"):
+        run_module("roster_info", check=True, roster="../class", **given)
+
+
+@pytest.fixture
+def nobody(tmp_path, playbook):
+    """Run the playbook of a roster, of which the only person has left, in the roster's directory."""
+    (tmp_path / "class.csv").write_text("person;until\nana;2020-01-01\n")
+    variables = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+        "jupyter_labs_state_dir": str(tmp_path / "state"),
+        "jupyter_labs_work_root": str(tmp_path / "work"),
+        "jupyter_roster_archive_dir": str(tmp_path / "kept"),
+    }
+    (tmp_path / "inventory.json").write_text(json.dumps({"all": {"hosts": {"here": variables}}}))
+
+    def run(check=True, **options):
+        given = json.dumps({"roster": "class.csv", **options})
+        play = ("-i", tmp_path / "inventory.json", ROOT / "playbooks/roster.yml", "-e", given)
+        return playbook(*play, check=check, cwd=tmp_path)
+
+    return run
+
+
+def test_relative_paths_begin_where_the_user_is(nobody, tmp_path):
+    (tmp_path / "where.json").write_text('{"roster": "class", "number": 7, "people": {}}')
+    options = {"jupyter_roster_placement": "where.json", "jupyter_roster_handouts": "texts"}
+    nobody(**options)
+    assert json.loads((tmp_path / "where.json").read_text())["number"] == 7, "it was read too"
+    assert (tmp_path / "texts/sheet.csv").exists()
+    assert not (ROOT / "playbooks/where.json").exists() and not (ROOT / "playbooks/texts").exists()
+    assert "changed=0" in nobody(**options).stdout
+
+
+def test_a_name_that_would_lead_elsewhere_is_refused(nobody, playbook, tmp_path):
+    done = nobody(check=False, jupyter_roster_name="Stats/101")
+    said = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode and "name: 'Stats/101' should be letters, digits, '_', '.' or '-', at most 63" in said
+    assert "Ask the hosts" not in done.stdout
+
+    plan = {"myjupyter.fleet.roster_plan": {"roster": "../class", "people": [], "said": {}, "hosts": []}}
+    (tmp_path / "play.json").write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [plan]}]))
+    done = playbook("-i", "localhost,", tmp_path / "play.json", check=False)
+    assert done.returncode and "roster: '../class' should be" in " ".join((done.stdout + done.stderr).split())
 
 
 def test_declared_labs_and_those_of_rosters_leave_each_other_alone(host):

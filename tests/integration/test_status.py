@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from ansible_collections.myjupyter.fleet.plugins.filter.fleet_status import fleet_status
+from tests.conftest import ROOT
 from tests.integration.test_person import CHROMIUM, FLAGS, screenshot
 from tests.unit.test_status import ANA, BEN
 
@@ -32,7 +33,7 @@ def test_the_fleet_is_told_in_all_formats(host, inventory, playbook):
     host.labs(host.lab())
 
     def status(*arguments, **options):
-        return playbook("-i", inventory, "playbooks/status.yml", *arguments, **options).stdout
+        return playbook("-i", inventory, ROOT / "playbooks/status.yml", *arguments, **options).stdout
 
     shown = status("--limit", "here,nowhere")
     assert re.search(r"nowhere +- +Failed to connect", shown)
@@ -40,9 +41,11 @@ def test_the_fleet_is_told_in_all_formats(host, inventory, playbook):
     assert "2 hosts, 1 unreachable" in shown and "unreachable=0" in shown
 
     told = {}
+    chosen = {"select": "sort_by(labs[?starts_with(host, 'her') && length(kernels) == `0`], &name)"}
     for name in ("json", "prometheus", "html", "table"):
         path = host.path / f"labs.{name}"
-        said = status("-e", f"format={name}", "-e", f"output={path}", "-e", "{'select': \"labs[?host=='here']\"}")
+        output = f"output={path.name if name == 'json' else path}"
+        said = status("-e", f"format={name}", "-e", output, "-e", json.dumps(chosen), cwd=host.path)
         assert "changed=1" not in said
         assert path.stat().st_mode & 0o777 == 0o600
         told[name] = path.read_text()
@@ -58,6 +61,7 @@ def test_the_fleet_is_told_in_all_formats(host, inventory, playbook):
     [
         ({"format": "xml"}, "format: 'xml' is none of table, json, prometheus, html"),
         ({"select": "labs[?"}, "is no JMESPath expression"),
+        ({"select": "labs[::0]"}, "select: 'labs[::0]' cannot be evaluated: slice step cannot be zero"),
         ({"format": "html"}, "say which file it is to be, -e output=labs.html"),
     ],
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jinja2.nativetypes import NativeEnvironment
 
 ROOT = Path(__file__).parent.parent.parent
 ROLES = sorted(path for path in (ROOT / "roles").glob("*") if path.is_dir())
@@ -75,3 +76,9 @@ def test_no_logic_is_kept_in_facts(role):
         for match in re.findall(words, path.read_text(), re.M)
     ]
     assert not found
+
+
+@pytest.mark.parametrize(("version", "held"), [("", False), ("27.3", True), (27.3, True), (27, True)])
+def test_the_version_of_the_engine_may_be_a_number(version, held):
+    default = load(ROOT / "roles/docker_engine/defaults/main.yml")["docker_engine_hold"]
+    assert NativeEnvironment().from_string(default).render(docker_engine_version=version) is held

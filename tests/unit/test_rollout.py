@@ -83,6 +83,8 @@ def test_lines_tell_all():
         (["gpu3", "gpu1"], 49, True),
         (["gpu3", "gpu1"], 50, False),
         (["gpu1"], 0, False),
+        (["gpu3"], 100, True),  # as a whole
+        (["gpu3", "gpu1"], 100, False),
     ],
 )
 def test_a_share_stops_it(wave, limit, stop):

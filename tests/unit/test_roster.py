@@ -28,10 +28,14 @@ LINES = ["person{0}group{0}memory{0}cpus{0}GPU{0}until", "Ana Rós{0}gpu{0}4g{0}
         "\n".join(LINES).format("\t").encode("utf-16"),
         "\r\n".join(["sep=;", *LINES]).format(";").encode(),
         "\r\n".join(LINES).format(";").replace("1.5", "1,5").replace("2026-12-31", "31.12.2026").encode(),
+        "\r\n".join(["sep=\t", *LINES]).format("\t").encode("utf-16"),
+        "\n".join(["", " ", "SEP=|", "", *LINES]).format("|").encode(),
+        "\r\n".join(LINES).format(";").replace("4g", "4,0 GB").encode(),
         "\n".join([*LINES, "", ";;;;;", " ;"]).format(";").replace("Ana", " Ana ").encode(),
     ],
-    ids=["commas", "spreadsheet", "utf-16", "sep", "decimal comma", "empty lines"],
-)
+    ids=["commas", "spreadsheet", "utf-16", "sep", "decimal comma", "sep by tabulators", "sep after empty lines",
+         "decimal comma in memory", "empty lines"],
+)  # fmt: skip
 def test_tables_as_they_come(raw):
     (ana,) = read(raw)
     assert ana.pop("at").startswith("class.csv line ")
@@ -43,6 +47,30 @@ def test_a_list_in_yaml():
     ben, ana = read(text, "team.yml")
     assert (ben["person"], ben["at"], ana["at"]) == ("ben", "team.yml line 1", "team.yml line 2")
     assert {**ana, "at": ""} == {**ANA, "at": ""}
+
+
+JSON = """[
+\t"ben",
+\t{
+\t\t"person": "Ana Rós", "group": "gpu", "memory": "4g",
+\t\t"cpus": 1.5, "gpus": 1, "until": "2026-12-31"
+\t}, {"person": "\\ud842\\udfb7", "gpu": null}
+]"""
+
+
+def test_a_list_in_json_may_be_indented_by_tabulators():
+    ben, ana, chi = read(JSON, "team.JSON")
+    assert (ben["person"], ben["at"]) == ("ben", "team.JSON line 2")
+    assert (ana["at"], {**ana, "at": ""}) == ("team.JSON line 3", {**ANA, "at": ""})
+    assert (chi["person"], chi["gpus"], chi["at"]) == ("\U00020bb7", None, "team.JSON line 6")
+
+
+@pytest.mark.parametrize("empty", ["", "~", "null", "Null", "''"])
+def test_what_is_empty_in_a_list_is_left_to_the_defaults(empty):
+    text = f"- person: ana\n  memory: {empty}\n  cpus: {empty}\n  gpus: {empty}\n  until: {empty}\n  lab: {empty}\n"
+    (ana,) = read(text, "team.yml")
+    assert (ana["memory"], ana["cpus"], ana["gpus"], ana["until"], ana["lab"]) == (None, None, None, "", "ana")
+    assert read("- 'null'", "team.yml")[0]["person"] == "null", "a person, where it is said to be a text"
 
 
 @pytest.mark.parametrize(
@@ -92,6 +120,8 @@ def test_the_roster_is_called_after_its_file():
         ("person,lab\nana,-x", "class.csv", "class.csv line 2: lab '-x' is no name for a container"),
         ("person,memory\nana,4 apples", "class.csv", "line 2: memory '4 apples' should be a size such as 512m or 4g."),
         ("person,memory\nana,4", "class.csv", "line 2: memory '4' should be a size such as 512m or 4g."),
+        (f"person,memory\nana,{'9' * 400}g", "class.csv", "9g' should be a size such as 512m or 4g."),
+        (f"person,cpus\nana,{'9' * 400}", "class.csv", "9' should be a number above 0, such as 1.5."),
         ("person,cpus\nana,0", "class.csv", "line 2: cpus '0' should be a number above 0, such as 1.5."),
         ("person,gpus\nana,all", "class.csv", "line 2: gpus 'all' should be how many GPUs the lab has for itself"),
         ("person,until\nana,12/31/26", "class.csv", "line 2: until '12/31/26' should be the last day, such as"),
@@ -104,6 +134,19 @@ def test_the_roster_is_called_after_its_file():
         ("people: []", "team.yml", "team.yml line 1: should be a list with an item for each person."),
         ("- ana\n- memry: 4g", "team.yml", "team.yml line 2: the column 'memry' is unknown"),
         ("- ana\n- [ben]", "team.yml", "team.yml line 2: should be a person's name, or person: ... with group"),
+        ("- person: [ana]", "team.yml", "team.yml line 1: should be a person's name"),
+        ("- &a {person: *a}", "team.yml", "team.yml line 1: should be a person's name"),
+        ("- ~", "team.yml", "team.yml line 1: the person is missing."),
+        ("- ben\n- {person: a, gpu: 1, gpus: 2}", "team.yml", "team.yml line 2: the column 'gpus' is there twice."),
+        ("- {person: ana, person: ben}", "team.yml", "team.yml line 1: the column 'person' is there twice."),
+        (" \n", "team.json", "team.json: names nobody"),
+        ("[]", "team.json", "team.json: names nobody"),
+        ('[\n"ana",\n]', "team.json", "team.json line 3: cannot be read as JSON (Expecting value)."),
+        ('{"person": "ana"}', "team.json", "team.json line 1: should be a list with an item for each person."),
+        ('["ana",\n["ben"]]', "team.json", "team.json line 2: should be a person's name, or person: ... with group"),
+        ('[{"person": "ana", "gpus": {}}]', "team.json", "team.json line 1: should be a person's name"),
+        ('[{"person": "ana",\n"person": "ben"}]', "team.json", "team.json line 1: the column 'person' is there twice."),
+        ('[{"person": "ana", "gpus": true}]', "team.json", "line 1: gpus 'True' should be how many GPUs"),
     ],
 )
 def test_mistakes_are_told_with_file_and_line(text, file, sentence):

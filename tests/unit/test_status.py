@@ -75,6 +75,27 @@ def test_labs_are_selected(expression, names):
     assert len(found["hosts"]) == 4
 
 
+@pytest.mark.parametrize(
+    "expression, why",
+    [
+        ("labs[::0]", "slice step cannot be zero"),
+        ("labs[?nonsense(host)]", "Unknown function: nonsense()"),
+        ("sort_by(labs, &memory.used)", "In function sort_by(), invalid type for value: "),
+        ("labs[?contains(host, `1`)]", "'in <string>' requires string"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused(expression, why):
+    with pytest.raises(AnsibleFilterError) as refused:
+        fleet_status(SAID, select=expression)
+    assert str(refused.value).startswith(f"select: {expression!r} cannot be evaluated: {why}")
+
+
+def test_a_refusal_does_not_repeat_the_labs():
+    with pytest.raises(AnsibleFilterError) as refused:
+        fleet_status(SAID, select="abs(labs)")
+    assert len(str(refused.value)) < 400 and """expected one of: ['number'], received: "array\"""" in str(refused.value)
+
+
 @pytest.mark.parametrize("expression", ["labs[?", "labs[].name", "length(labs)", "hosts", "labs[?busy=="])
 def test_what_selects_no_labs_is_refused(expression):
     with pytest.raises(AnsibleFilterError, match="select: .* (is no JMESPath expression|finds no labs)"):

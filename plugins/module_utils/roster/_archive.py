@@ -23,6 +23,7 @@ from typing import IO, Any, Literal
 
 from .._errors import InvalidInput, LabError
 from ..lab._alone import alone
+from ..lab._declared import NAME
 
 CHUNK = 1 << 20
 RECORD = "archive.json"  # beside the archives of a lab: what the newest is of
@@ -103,7 +104,8 @@ def _archive(wish: Wish, name: str) -> dict[str, Any]:
 def _restore(wish: Wish, name: str) -> dict[str, Any]:
     """The work appears under its name when all of it is there."""
     work, folder = os.path.join(wish.work_dir, name), os.path.join(wish.archive_dir, name)
-    path, part = os.path.join(folder, archived(folder)["file"]), f"{work}.part"
+    path = os.path.join(folder, archived(folder)["file"])
+    part = os.path.join(wish.work_dir, f".{name}.part")  # no lab's name begins with a dot
     try:
         shutil.rmtree(part, ignore_errors=True)
         os.makedirs(part, mode=0o700)
@@ -285,7 +287,7 @@ def check_wish(wish: Wish) -> Wish:
         if not path.startswith("/") or ".." in path.split("/") or path.strip("/") == "":
             raise InvalidInput(option, path, "should be an absolute path, without '..'.")
     for name in wish.names:
-        if not name or name in (".", "..") or "/" in name:
+        if not NAME.fullmatch(name):
             raise InvalidInput("names", name, "is no name of a lab.")
     if os.path.commonpath([wish.work_dir, wish.archive_dir]) == wish.work_dir:
         raise InvalidInput("archive_dir", wish.archive_dir, "should not be among the work that is archived there.")

@@ -13,6 +13,8 @@ from typing import Any
 from .._errors import InvalidInput
 from ..lab._declared import SIZE, SMALLEST_MEMORY, UNITS, gpus_of
 
+MOST = 2**62  # more than there is, and no more than the engine takes
+
 
 @dataclass(frozen=True)
 class Capacity:
@@ -49,10 +51,16 @@ def defaults_of(said: Mapping[str, Any], memory: str) -> dict[str, Any]:
     }
 
 
+def bytes_of(text: str) -> int:
+    """Bytes of 4g or 512m; 0 for what is no size."""
+    match = SIZE.fullmatch(text.strip())
+    number = float(match.group(1)) * UNITS[match.group(2).lower()] if match else 0
+    return int(number) if number <= MOST else 0
+
+
 def size(option: str, value: Any) -> int:
-    """Bytes of 4g or 512m. Raises InvalidInput."""
-    match = SIZE.fullmatch(str(value).strip())
-    number = int(float(match.group(1)) * UNITS[match.group(2).lower()]) if match else 0
+    """Bytes of 4g or 512m, as much as a lab needs. Raises InvalidInput."""
+    number = bytes_of(str(value))
     if number < SMALLEST_MEMORY:
         raise InvalidInput(option, value, "should be a size such as 512m or 64g.")
     return number
@@ -81,6 +89,6 @@ def _number(option: str, value: Any) -> float:
         number = float(value)
     except (TypeError, ValueError):
         number = -1
-    if number < 0:
+    if not 0 <= number < MOST:
         raise InvalidInput(option, value, "should be a number, 0 or above.")
     return number

@@ -90,7 +90,7 @@ def _machine() -> Capacity:
 
 def _directories(path: str) -> list[str]:
     with contextlib.suppress(OSError):
-        return sorted(entry.name for entry in os.scandir(path) if entry.is_dir() and not entry.name.endswith(".part"))
+        return sorted(entry.name for entry in os.scandir(path) if entry.is_dir() and not entry.name.startswith("."))
     return []
 
 
