@@ -78,10 +78,10 @@ def line(labs, trouble):
     """What became of a host's labs: a name -> what the module told of it; and what went wrong, or ''."""
     parts = [trouble] if trouble else []
     if labs or not trouble:
-        running = sum(lab["state"] == "started" for lab in labs.values())
+        failed = sorted(name for name, lab in labs.items() if lab.get("failed"))
+        running = sum(lab["state"] == "started" for name, lab in labs.items() if name not in failed)
         parts.append(f"{running} lab{'s' * (running != 1)} run")
         deferred = sorted(name for name, lab in labs.items() if lab["deferred"])
-        failed = sorted(name for name, lab in labs.items() if lab.get("failed"))
         changed = sorted(name for name, lab in labs.items() if lab["changed"] and name not in {*deferred, *failed})
         for word, names in (("changed", changed), ("deferred", deferred), ("failed", failed)):
             parts += [f"{len(names)} {word} ({', '.join(names)})"] if names else []

@@ -27,7 +27,9 @@ options:
     required: true
     suboptions:
       name:
-        description: Name of the lab, of its container, and of the host inside it.
+        description:
+          - Name of the lab, of its container, and of the host inside it.
+          - It has 2 to 63 letters, digits, C(_), C(.) and C(-), and ends neither in C(.previous) nor in C(.next).
         type: str
         required: true
       state:
@@ -44,7 +46,10 @@ options:
         type: str
         default: myjupyter
       port:
-        description: Port on the host, or V(auto) for the first free one from O(first_port) up, kept as long as the lab.
+        description:
+          - Port on the host, or V(auto) for the first free one from O(first_port) up, kept as long as the lab.
+          - Labs that listen on different addresses may have the same one.
+          - A lab that gets the port of one that gives it up in the same run is changed after that one.
         type: str
         default: auto
       bind_address:
@@ -55,6 +60,7 @@ options:
         description:
           - Directory of the host that is C(/home/jovyan/work) in the lab. Made, with its owner, where it is missing.
           - A relative path is below O(work_root); without one the lab's name is taken.
+          - It is one lab's alone, so that none is inside that of another lab.
         type: str
       work_from:
         description: Directory of the host that a work directory is a copy of when it is made. Never copied again.
@@ -73,13 +79,16 @@ options:
         description: File on the host with the token in it.
         type: path
       env:
-        description: Environment variables, among them those of the Docker Stacks such as C(NOTEBOOK_ARGS).
+        description:
+          - Environment variables, among them those of the Docker Stacks such as C(NOTEBOOK_ARGS).
+          - Each is text, a number, or true or false; an empty one is V('').
         type: dict
       memory:
         description: Most memory it may use, such as V(4g). Changed while it runs. No limit by default.
         type: str
       cpus:
-        description: Most processors it may use, such as V(1.5). Changed while it runs. No limit by default.
+        description:
+          - Most processors it may use, such as V(1.5), at least 0.01. Changed while it runs. No limit by default.
         type: float
       shm_size:
         description: Size of C(/dev/shm), such as V(1g). The engine's 64 MB are too few for PyTorch's loaders.
@@ -114,7 +123,7 @@ options:
             type: str
             required: true
           target:
-            description: Path in the lab.
+            description: Path in the lab, where neither its work nor another mount is.
             type: str
             required: true
           read_only:
@@ -126,7 +135,7 @@ options:
         type: str
         default: /
       config:
-        description: Configuration of the Jupyter Server, as in C(jupyter_server_config.json).
+        description: Configuration of the Jupyter Server by class, as in C(jupyter_server_config.json).
         type: dict
       restart_policy:
         description: What the engine does when it ends by itself or the host restarts. Changed while it runs.
@@ -134,7 +143,7 @@ options:
         choices: ["no", always, unless-stopped, on-failure]
         default: unless-stopped
       labels:
-        description: More labels for the container.
+        description: More labels for the container, each with text, a number, or true or false.
         type: dict
       healthcheck:
         description: The engine's check of the lab's health, where it is to differ from the image's.

@@ -77,13 +77,13 @@ def name_of(file: str) -> str:
 def lab_name(person: str, prefix: str = "") -> str:
     """The name of a person's lab: the same for the same person, whoever else is there.
 
-    Letters without a Latin counterpart, and what is too long, are told apart by a digest of the whole.
+    Letters without a Latin counterpart, and what is too long or too short, are told apart by a digest of the whole.
     """
     text = unicodedata.normalize("NFC", person).lower().translate(LETTERS)
     plain = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
     lost = any(letter.isalnum() and not letter.isascii() for letter in plain)
     name = re.sub(r"[^a-z0-9._]+", "-", plain).strip("-._")
-    if lost or not name or len(prefix + name) > LONGEST_NAME:
+    if lost or not name or not 1 < len(prefix + name) <= LONGEST_NAME:
         digest = hashlib.sha256(unicodedata.normalize("NFC", person).casefold().encode()).hexdigest()[:8]
         room = LONGEST_NAME - len(prefix) - len(digest) - 1
         name = f"{name[:room].rstrip('-._')}-{digest}".lstrip("-")
@@ -234,7 +234,7 @@ def _person(row: Row, at: str, prefix: str, mistakes: list[str]) -> dict[str, An
     lab = said.get("lab") or lab_name(person, prefix)
     if not NAME.fullmatch(lab) or lab.endswith((".previous", ".next")):
         mistakes.append(
-            f"{at}: lab {lab!r} is no name for a container: letters, digits, '_', '.', '-', at most 63, the first a "
+            f"{at}: lab {lab!r} is no name for a container: letters, digits, '_', '.', '-', 2 to 63, the first a "
             "letter or a digit."
         )
     return {

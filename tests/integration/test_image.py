@@ -189,6 +189,7 @@ def test_progress_is_written_while_it_runs(images, tmp_path):
         ({"base": "a b"}, "base: 'a b' is no name of an image"),
         ({"packages": ["a; rm -rf /"]}, "packages: 'a; rm -rf /' is no name of a system package"),
         ({"environment": {"a-b": "1"}}, "environment: 'a-b' is no name of a variable"),
+        ({"environment": {"A": None}}, "environment.A: None is neither text nor a number: write '' for an empty value"),
         ({"files": [{"dest": "relative", "content": ""}]}, r"files\[1\].dest: 'relative' is no absolute path"),
         ({"files": [{"dest": "/a"}]}, r"files\[1\]: '/a' needs one of src and content"),
         ({"files": [{"dest": "/a", "src": "/nowhere"}]}, "files.src: '/nowhere' is no file on the host"),

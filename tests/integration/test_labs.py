@@ -134,6 +134,14 @@ def test_ephemeral_is_gone_when_stopped(host):
     assert not (host.path / "state" / "labs" / host.name()).exists()
 
 
+def test_restart_an_ephemeral_lab(host):
+    host.labs(host.lab(ephemeral=True))
+    before = host.inspect()["Id"]
+    assert [step["action"] for step in host.labs(host.lab(ephemeral=True, state="restarted"))["steps"]] == ["restart"]
+    assert host.inspect()["Id"] != before
+    assert host.server().ask("api/status")
+
+
 def test_replace_an_ephemeral_lab(host):
     host.labs(host.lab(ephemeral=True))
     twice(host, ["replace"], host.lab(ephemeral=True, env={"COLOUR": "red"}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 
 import pytest
@@ -75,10 +76,31 @@ def test_files_saved_beside_the_work_directory_are_brought_over(host, change):
     assert {path.stat().st_uid for path in (rescued, *rescued.rglob("*"))} == {1000}
 
 
+def test_what_is_mounted_below_the_home_directory_stays_where_it_is(host):
+    data = host.path / "data"
+    data.mkdir()
+    (data / "large.csv").write_text("1,2")
+    mounts = [
+        {"source": str(data), "target": target, "read_only": True}
+        for target in ("/home/jovyan/datasets", "/home/jovyan/deep/er/datasets")
+    ]
+    host.labs(host.lab(mounts=mounts))
+    assert [step["action"] for step in host.labs(host.lab(mounts=mounts, env={"A": "b"}))["steps"]] == ["replace"]
+    saved = "cd /home/jovyan/deep && printf own > own.txt && ln own.txt same.txt"
+    host.engine.exec_start(host.engine.exec_create(host.name(), ["sh", "-c", saved], user="root"))
+    host.labs(host.lab(mounts=mounts))
+    (rescued,) = (host.path / "work" / host.name()).glob("rescued-*")
+    assert {path.name for path in rescued.rglob("*")} == {"deep", "er", "own.txt", "same.txt"}
+    assert (rescued / "deep/same.txt").read_text() == "own"
+
+
 def test_a_work_directory_made_as_a_copy(host):
     source = host.path / "course"
     source.mkdir()
     (source / "lesson.ipynb").write_text("{}")
+    neighbour = host.path / "work" / f"{host.name()}.part"
+    neighbour.mkdir(parents=True)
+    (neighbour / "thesis.ipynb").write_text("{}")
     lab = host.lab(work_from=str(source))
     host.labs(lab)
     copy = host.path / "work" / host.name() / "lesson.ipynb"
@@ -86,6 +108,8 @@ def test_a_work_directory_made_as_a_copy(host):
     copy.write_text("mine")
     host.labs({**lab, "env": {"A": "b"}})
     assert (copy.read_text(), (source / "lesson.ipynb").read_text()) == ("mine", "{}")
+    assert (neighbour / "thesis.ipynb").exists()
+    assert {path.name for path in neighbour.parent.iterdir()} == {neighbour.name, host.name()}, "and nothing half made"
 
 
 def test_force_ends_a_busy_lab(host):
@@ -132,6 +156,42 @@ def test_the_old_lab_is_back_when_the_new_one_does_not_come_up(host):
     host.labs(host.lab())
     assert host.server().ask("api/status")
     assert len(host.engine.containers(all=True, filters={"name": host.prefix})) == 1
+
+
+def test_the_old_lab_is_back_though_the_new_one_left_nothing(host):
+    host.labs(host.lab())
+    before = host.inspect()["Id"]
+    with pytest.raises(ModuleFailed, match="back on what it ran on before"):
+        host.labs(host.lab(ephemeral=True, env={"DOCKER_STACKS_JUPYTER_CMD": "nonsense"}))
+    assert host.inspect()["Id"] == before
+    assert host.server().ask("api/status")
+    assert len(host.engine.containers(all=True, filters={"name": host.prefix})) == 1
+
+
+def test_a_lab_that_still_does_not_come_up_fails_again(host):
+    broken = host.lab(env={"DOCKER_STACKS_JUPYTER_CMD": "nonsense"})
+    for _run in range(2):
+        with pytest.raises(ModuleFailed, match="instead of serving|did not answer"):
+            host.labs(broken, wait_timeout=20)
+    host.labs(host.lab())
+    assert host.server().ask("api/status")
+
+
+def test_a_kernel_that_begins_while_others_are_changed_is_left_alone(host):
+    """Labs are judged first, then changed by turns: the second one here gets to work in between."""
+    slow, quick = host.lab("a"), host.lab("b")
+    host.labs(slow, quick)
+    changed = [{**lab, "env": {"A": "b"}} for lab in (slow, quick)]
+    changed[0]["env"] = {"DOCKER_STACKS_JUPYTER_CMD": "nonsense"}  # takes its time to be given up on
+    server = host.server("b")
+    kernel = server.start_kernel()
+    begin = threading.Timer(4, server.execute, (kernel, "import time; time.sleep(60)", False))
+    begin.start()
+    with pytest.raises(ModuleFailed) as failure:
+        host.labs(*changed, at_once=1, wait_timeout=15)
+    begin.join()
+    assert [item["lab"] for item in failure.value.result["deferred"]] == [host.name("b")]
+    assert server.ask(f"api/kernels/{kernel}")["execution_state"] == "busy"
 
 
 def test_the_old_lab_is_back_when_the_new_one_cannot_start(host, seen_gpus):

@@ -25,7 +25,7 @@ def labs(**told):
         (
             {"ana": "started changed", "ben": "started changed failed"},
             "failed",
-            "failed, 2 labs run, 1 changed (ana), 1 failed (ben)",
+            "failed, 1 lab run, 1 changed (ana), 1 failed (ben)",
         ),
     ],
 )

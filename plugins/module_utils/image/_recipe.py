@@ -264,8 +264,8 @@ def _pairs(option: str, said: Mapping[str, Any], pattern: re.Pattern[str], wante
     named = {_scalar(name): value for name, value in said.items()}
     _each(option, list(named), pattern, wanted)
     for name, value in named.items():
-        if isinstance(value, (list, dict)):
-            raise InvalidInput(f"{option}.{name}", value, "is no text.")
+        if value is None or isinstance(value, (list, dict)):
+            raise InvalidInput(f"{option}.{name}", value, "is neither text nor a number: write '' for an empty value.")
     pairs = tuple(sorted((name, _scalar(value)) for name, value in named.items()))
     for name, value in pairs:
         if option != "labels" and ("\n" in value or "\0" in value):
@@ -276,7 +276,7 @@ def _pairs(option: str, said: Mapping[str, Any], pattern: re.Pattern[str], wante
 
 
 def _scalar(value: Any) -> str:
-    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _platform(said: str | None) -> str:

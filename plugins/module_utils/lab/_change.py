@@ -12,10 +12,10 @@ from typing import Any
 from .._engine import Engine
 from .._errors import FleetError, LabError
 from . import _containers, _jupyter, _rescue
-from ._gpus import in_turns, put_off_waiting, waits_for
 from ._options import Options
 from ._plan import LabPlan
 from ._run import Run
+from ._turns import in_the_way, in_turns, put_off_waiting
 
 
 def pull_missing(engine: Engine, plans: list[LabPlan]) -> frozenset[str]:
@@ -47,26 +47,36 @@ def _put_off(plans: list[LabPlan], options: Options) -> list[LabPlan]:
     return _side_by_side(judged, plans, options.at_once)
 
 
-def carry_out(engine: Engine, plans: list[LabPlan], options: Options) -> dict[str, FleetError]:
-    """Take every plan's steps; what went wrong, by lab. Trouble of one holds up who is to get its GPU, nobody else."""
+def carry_out(engine: Engine, plans: list[LabPlan], options: Options) -> tuple[list[LabPlan], dict[str, FleetError]]:
+    """Take every plan's steps; the plans as they were taken, and what went wrong, by lab.
+
+    Trouble of one holds up who is to get what it has, nobody else. Where a kernel has begun to execute since the plans
+    were judged, the lab is put off after all.
+    """
     failed: dict[str, FleetError] = {}
+    taken = {plan.wanted.name: plan for plan in plans}
 
     def attempt(plan: LabPlan) -> FleetError | None:
-        in_the_way = sorted(waits_for(plan, plans) & failed.keys())
-        if in_the_way:
-            return LabError(f"{plan.wanted.name} was left as it is: its GPU is still that of {in_the_way[0]}.")
+        name = plan.wanted.name
+        taken[name] = plan = put_off_waiting([*judged(engine, [plan], options), *late(plan)])[0]
+        reason = in_the_way(plan, plans, failed)
+        if reason:
+            return LabError(f"{name} was left as it is: {reason}.")
         try:
             Run(engine, plan, options).all_steps()
         except FleetError as error:
             return error
         except OSError as error:
-            return LabError(f"{plan.wanted.name}: {error}.")
+            return LabError(f"{name}: {error}.")
         return None
+
+    def late(plan: LabPlan) -> list[LabPlan]:
+        return [other for name, other in taken.items() if name != plan.wanted.name and other.deferred]
 
     for turn in in_turns(plans):
         errors = _side_by_side(attempt, turn, options.at_once)
         failed.update({plan.wanted.name: error for plan, error in zip(turn, errors) if error})
-    return failed
+    return [taken[plan.wanted.name] for plan in plans], failed
 
 
 def _side_by_side(function: Callable[[LabPlan], Any], plans: list[LabPlan], at_once: int) -> list[Any]:

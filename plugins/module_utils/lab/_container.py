@@ -20,7 +20,9 @@ RUNTIME_DIR = "/run/jupyter"  # a tmpfs: what the server writes of its token and
 USERS_GROUP = "100"
 NVIDIA = "nvidia"
 VISIBLE = "NVIDIA_VISIBLE_DEVICES="
+DEFAULT_NETWORK = "bridge"  # of a lab that names none
 CPU_PERIOD = 100_000  # microseconds
+CPU_DIGITS = 5  # a quota is whole microseconds of a period
 NANOSECONDS = 1_000_000_000
 
 
@@ -98,7 +100,6 @@ def found_from(inspect: Mapping[str, Any]) -> Found:
     as_created = from_label(inspect["Config"]["Labels"][SPEC_LABEL])
     host, state = inspect["HostConfig"], inspect["State"]
     networks = tuple(sorted(inspect["NetworkSettings"]["Networks"]))
-    wanted_default = not as_created.networks and networks == ("bridge",)
     live = replace(
         as_created,
         state="started" if state["Status"] in ("running", "restarting") else "stopped",
@@ -107,7 +108,7 @@ def found_from(inspect: Mapping[str, Any]) -> Found:
         pids_limit=max(host.get("PidsLimit") or 0, 0),
         restart_policy=host["RestartPolicy"]["Name"] or "no",
         gpus=sorted(gpus_of(inspect)),
-        networks=[] if wanted_default else list(networks),
+        networks=[] if networks == (DEFAULT_NETWORK,) else list(networks),
     )
     return Found(
         lab=live,
@@ -191,8 +192,8 @@ def _healthcheck(wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 def _cpus(host: Mapping[str, Any]) -> float:
     if host.get("NanoCpus"):
-        return host["NanoCpus"] / NANOSECONDS
-    return (host.get("CpuQuota") or 0) / (host.get("CpuPeriod") or CPU_PERIOD)
+        return round(host["NanoCpus"] / NANOSECONDS, CPU_DIGITS)
+    return round((host.get("CpuQuota") or 0) / (host.get("CpuPeriod") or CPU_PERIOD), CPU_DIGITS)
 
 
 def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

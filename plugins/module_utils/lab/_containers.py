@@ -195,9 +195,12 @@ def ends_again_and_again(found: Found) -> bool:
 
 
 def log_tail(engine: Engine, container: str) -> list[str]:
-    with translated("read the log"):
-        raw = engine.api.logs(container, tail=LOG_LINES)
-    return raw.decode(errors="replace").splitlines()
+    """The last lines; none of a container that is gone, or whose log driver gives none back."""
+    try:
+        with translated("read the log"):
+            return engine.api.logs(container, tail=LOG_LINES).decode(errors="replace").splitlines()
+    except EngineError:
+        return []
 
 
 def health(engine: Engine, container: str, lab: Lab) -> tuple[str, str]:

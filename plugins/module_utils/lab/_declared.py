@@ -6,22 +6,32 @@
 from __future__ import annotations
 
 import ipaddress
+import math
+import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 from .._errors import InvalidInput
-from ._lab import Lab
+from ._container import CPU_DIGITS, DEFAULT_NETWORK, RUN_DIR, RUNTIME_DIR, work_target
+from ._lab import Lab, same_place, same_port
+from ._plan import NEXT, PREVIOUS
 
 STATES = ("started", "stopped", "restarted", "absent")
 RESTART_POLICIES = ("no", "always", "unless-stopped", "on-failure")
 SMALLEST_MEMORY = 6 * 1024**2  # the engine's own floor
+SMALLEST_CPUS = 0.01  # the same
+LARGEST_SIZE = 2**63 - 1
+LARGEST_ID = 2**32 - 2  # the last number stands for no user
 
 # Names that Docker takes; the length is that of a DNS label, because the name is also the host name inside.
-NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
-SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
-OWNER = re.compile(r"(\d+)(?::(\d+))?")
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,62}")
+SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
+OWNER = re.compile(r"([0-9]{1,10})(?::([0-9]{1,10}))?")
+PORT = re.compile(r"[0-9]{1,5}")
+NUMBER = re.compile(r"[0-9]{1,4}")
 GPU = re.compile(r"(GPU|MIG)-[0-9A-Za-z/-]+")
 UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 
@@ -37,12 +47,7 @@ def parse_labs(declared: Iterable[Mapping[str, Any]], work_root: str) -> list[La
 
 
 def _parse(raw: Mapping[str, Any], work_root: str) -> Lab:
-    name = str(raw.get("name") or "")
-    if not NAME.fullmatch(name):
-        raise InvalidInput(
-            "labs.name", name, "is no name for a container: letters, digits, '_', '.', '-', at most 63, "
-            "the first a letter or a digit."
-        )  # fmt: skip
+    name = _name(raw.get("name"))
     at = f"labs[{name}]"
     gpus = gpus_of(f"{at}.gpus", raw.get("gpus"))
     lab = Lab(
@@ -58,7 +63,7 @@ def _parse(raw: Mapping[str, Any], work_root: str) -> Lab:
         token_file=_absolute(at, "token_file", raw.get("token_file")),
         env={str(key): _env_value(at, key, value) for key, value in (raw.get("env") or {}).items()},
         memory=_size(at, "memory", raw.get("memory"), SMALLEST_MEMORY),
-        cpus=_positive(at, "cpus", raw.get("cpus"), float),
+        cpus=_cpus(at, raw.get("cpus")),
         shm_size=_size(at, "shm_size", raw.get("shm_size"), 1),
         gpus=gpus,
         gpus_shared=bool(gpus and raw.get("gpus_shared")),
@@ -66,33 +71,57 @@ def _parse(raw: Mapping[str, Any], work_root: str) -> Lab:
         networks=_networks(at, raw.get("networks") or []),
         mounts=[_mount(at, mount) for mount in raw.get("mounts") or []],
         base_url=_base_url(at, raw.get("base_url") or "/"),
-        config=raw.get("config") or {},
+        config=_config(at, raw.get("config") or {}),
         restart_policy=_one_of(at, "restart_policy", raw.get("restart_policy") or "unless-stopped", RESTART_POLICIES),
-        labels={str(key): str(value) for key, value in (raw.get("labels") or {}).items()},
+        labels={str(key): _plain(at, "labels", key, value) for key, value in (raw.get("labels") or {}).items()},
         healthcheck=_healthcheck(at, raw.get("healthcheck")),
         ephemeral=bool(raw.get("ephemeral")),
         start_as_root=bool(raw.get("start_as_root")),
     )
+    _refuse_mounts(at, lab)
     # An ephemeral container is removed by the engine when it stops: it cannot come back by itself.
     return replace(lab, restart_policy="no") if lab.ephemeral else lab
 
 
 def _refuse_twins(labs: list[Lab]) -> None:
-    """Two labs of one host with the same name, port or work directory cannot both be meant."""
-    for option, value_of in (
-        ("name", lambda lab: lab.name),
-        ("port", lambda lab: lab.port if lab.state != "absent" else 0),
-        ("work_dir", lambda lab: lab.work_dir),
-    ):
-        seen: dict[Any, str] = {}
-        for lab in labs:
-            value = value_of(lab)
-            if value and value in seen:
-                raise InvalidInput(
-                    f"labs.{option}", value,
-                    f"is given to two labs, {seen[value]} and {lab.name}: each needs its own.",
-                )  # fmt: skip
-            seen[value] = lab.name
+    """Two labs of one host with the same name, port or work directory cannot both be meant. An absent one has but its
+    name."""
+    for one, other in combinations(labs, 2):
+        if one.name == other.name:
+            raise _twins("name", one.name, one, other)
+        if "absent" in (one.state, other.state):
+            continue
+        if same_port(one, other):
+            raise _twins("port", one.port, one, other)
+        if one.work_dir == other.work_dir != "":
+            raise _twins("work_dir", one.work_dir, one, other)
+        if same_place(one.work_dir, other.work_dir):
+            outer, inner = sorted((one, other), key=lambda lab: len(lab.work_dir))
+            raise InvalidInput(
+                f"labs[{inner.name}].work_dir", inner.work_dir,
+                f"is inside that of the lab {outer.name}, {outer.work_dir}: each needs a directory of its own.",
+            )  # fmt: skip
+
+
+def _twins(option: str, value: Any, one: Lab, other: Lab) -> InvalidInput:
+    return InvalidInput(
+        f"labs.{option}", value, f"is given to two labs, {one.name} and {other.name}: each needs its own."
+    )
+
+
+def _name(value: Any) -> str:
+    name = str(value or "")
+    if not NAME.fullmatch(name):
+        raise InvalidInput(
+            "labs.name", name, "is no name for a container: letters, digits, '_', '.', '-', 2 to 63 of them, "
+            "the first a letter or a digit."
+        )  # fmt: skip
+    if name.endswith((PREVIOUS, NEXT)):
+        raise InvalidInput(
+            "labs.name", name, f"ends as the container of a lab that is being replaced: end it neither in {PREVIOUS} "
+            f"nor in {NEXT}."
+        )  # fmt: skip
+    return name
 
 
 def _text(at: str, option: str, value: Any) -> str:
@@ -111,7 +140,7 @@ def _one_of(at: str, option: str, value: Any, allowed: tuple[str, ...]) -> str:
 def _port(at: str, value: Any) -> int:
     if value in (None, "", "auto"):
         return 0
-    if not str(value).isdigit() or not 1 <= int(value) <= 65535:
+    if not PORT.fullmatch(str(value)) or not 1 <= int(value) <= 65535:
         raise InvalidInput(f"{at}.port", value, "should be a number from 1 to 65535, or auto.")
     return int(value)
 
@@ -133,6 +162,8 @@ def _work_dir(at: str, raw: Mapping[str, Any], name: str, work_root: str) -> str
             )
         return ""
     path = str(raw.get("work_dir") or name)
+    if path.startswith("~"):
+        raise InvalidInput(f"{at}.work_dir", path, "should be an absolute path, or one below work_root, without '~'.")
     path = path if path.startswith("/") else f"{work_root.rstrip('/')}/{path}"
     if ".." in path.split("/"):
         raise InvalidInput(f"{at}.work_dir", path, "should be a plain path, without '..'.")
@@ -151,7 +182,10 @@ def _owner(at: str, value: Any) -> str:
         return ""
     numbers = OWNER.fullmatch(str(value))
     if numbers:
-        return f"{numbers.group(1)}:{numbers.group(2) or 100}"
+        uid, gid = int(numbers.group(1)), int(numbers.group(2) or 100)
+        if max(uid, gid) > LARGEST_ID:
+            raise InvalidInput(f"{at}.owner", value, f"should be UID:GID, each at most {LARGEST_ID}.")
+        return f"{uid}:{gid}"
     if not re.fullmatch(r"[a-z_][a-z0-9_.-]*\$?", str(value), re.IGNORECASE):
         raise InvalidInput(f"{at}.owner", value, "should be UID:GID, a UID, or the name of a user of the host.")
     return str(value)
@@ -184,6 +218,13 @@ def _env_value(at: str, key: Any, value: Any) -> str:
         raise InvalidInput(f"{at}.env", key, "would show the token to everyone: use token or token_file.")
     if key == "NVIDIA_VISIBLE_DEVICES":
         raise InvalidInput(f"{at}.env", key, "would reach for GPUs of other labs: use gpus.")
+    return _plain(at, "env", key, value)
+
+
+def _plain(at: str, option: str, key: Any, value: Any) -> str:
+    """What a variable or a label holds. Null and what has parts would be a Python expression in there."""
+    if value is None or isinstance(value, (list, Mapping)):
+        raise InvalidInput(f"{at}.{option}.{key}", value, "should be text, a number, true or false; '' is empty.")
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -192,7 +233,7 @@ def _size(at: str, option: str, value: Any, smallest: int) -> int:
         return 0
     match = SIZE.fullmatch(str(value).strip())
     size = int(float(match.group(1)) * UNITS[match.group(2).lower()]) if match else 0
-    if size < smallest:
+    if not smallest <= size <= LARGEST_SIZE:
         raise InvalidInput(f"{at}.{option}", value, "should be a size such as 512m or 4g (at least 6m for memory).")
     return size
 
@@ -202,22 +243,36 @@ def _positive(at: str, option: str, value: Any, kind: type) -> Any:
         return kind(0)
     try:
         number = kind(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = -1
-    if number <= 0:
+    if number <= 0 or not math.isfinite(number):
         raise InvalidInput(f"{at}.{option}", value, "should be a number above 0, or left out for no limit.")
     return number
 
 
+def _cpus(at: str, value: Any) -> float:
+    """As many digits as the engine counts, or what is found would differ from what is declared for ever."""
+    cpus = _positive(at, "cpus", value, float)
+    if 0 < cpus < SMALLEST_CPUS:
+        raise InvalidInput(f"{at}.cpus", value, f"should be at least {SMALLEST_CPUS}, or left out for no limit.")
+    return round(cpus, CPU_DIGITS)
+
+
 def gpus_of(option: str, value: Any) -> list[str]:
     """['all'], ['2'] (any two) or UUIDs. Raises InvalidInput."""
-    given = value if isinstance(value, list) else [value]
+    alone = not isinstance(value, list)
+    given = [value] if alone else value
     wanted = sorted({str(item) for item in given if item not in (None, "")})
-    if wanted == ["all"] or (len(wanted) == 1 and wanted[0].isdecimal()):
-        return [] if wanted[0].strip("0") == "" else wanted
+    if wanted == ["all"]:
+        return wanted
+    if alone and wanted and NUMBER.fullmatch(wanted[0]):
+        return wanted if int(wanted[0]) else []
     for item in wanted:
         if not GPU.fullmatch(item):
-            raise InvalidInput(option, item, "should be all, a number, or UUIDs as nvidia-smi -L prints them.")
+            raise InvalidInput(
+                option, item, "should be all, a number that is in no list, or a list of UUIDs as nvidia-smi -L prints "
+                "them."
+            )  # fmt: skip
     return wanted
 
 
@@ -225,7 +280,16 @@ def _networks(at: str, value: list[Any]) -> list[str]:
     for item in value:
         if item in ("host", "none"):
             raise InvalidInput(f"{at}.networks", item, "has no ports to publish: name a bridge network.")
-    return sorted(str(item) for item in value)
+    names = sorted({str(item) for item in value})
+    return [] if names == [DEFAULT_NETWORK] else names
+
+
+def _config(at: str, value: Mapping[str, Any]) -> dict[str, Any]:
+    """A class of the server with nothing below it is one without options."""
+    for key, options in value.items():
+        if options is not None and not isinstance(options, Mapping):
+            raise InvalidInput(f"{at}.config.{key}", options, "should be a mapping, such as {allow_origin: '*'}.")
+    return {key: options or {} for key, options in value.items()}
 
 
 def _mount(at: str, raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -236,8 +300,20 @@ def _mount(at: str, raw: Mapping[str, Any]) -> dict[str, Any]:
     return {"source": source, "target": target, "read_only": bool(raw.get("read_only", True))}
 
 
+def _refuse_mounts(at: str, lab: Lab) -> None:
+    """Each place in a lab holds one thing, and some are the lab's own."""
+    taken = {RUN_DIR, RUNTIME_DIR, *([work_target(lab)] if lab.work_dir else [])}
+    for mount in lab.mounts:
+        target = posixpath.normpath(mount["target"])
+        if target in taken:
+            raise InvalidInput(
+                f"{at}.mounts.target", target, "is taken by the lab itself or another mount: choose another place."
+            )
+        taken.add(target)
+
+
 def _base_url(at: str, value: str) -> str:
-    if not re.fullmatch(r"/?([A-Za-z0-9._~@-]+/?)*", value):
+    if not re.fullmatch(r"/?(?:[A-Za-z0-9._~@-]+(?:/[A-Za-z0-9._~@-]+)*/?)?", value):
         raise InvalidInput(f"{at}.base_url", value, "should be a path such as /alice/.")
     middle = value.strip("/")
     return f"/{middle}/" if middle else "/"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The myjupyter.fleet maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which GPUs each lab gets, and in whose turn: one that is not shared is one lab's, at every moment of a run."""
+"""Which GPUs each lab gets: one that is not shared is one lab's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from .._errors import InvalidInput
 from .._gpu import Device
 from ._container import Found
 from ._lab import Lab
-from ._plan import LabPlan
 
 
 @dataclass(frozen=True)
@@ -73,59 +72,8 @@ def uuids_of(names: Iterable[str], devices: Sequence[Device]) -> list[str]:
     ]
 
 
-def in_turns(plans: Sequence[LabPlan]) -> list[list[LabPlan]]:
-    """The plans in turns: a lab gets its GPU after the lab that has it now. Within a turn all go side by side.
-
-    Raises InvalidInput for labs that exchange their GPUs: neither can go first.
-    """
-    turns: list[list[LabPlan]] = []
-    before = {plan.wanted.name: waits_for(plan, plans) for plan in plans}
-    left = list(plans)
-    while left:
-        names = {plan.wanted.name for plan in left}
-        turn = [plan for plan in left if not before[plan.wanted.name] & names]
-        if not turn:
-            plan = left[0]
-            other = sorted(before[plan.wanted.name] & names)[0]
-            raise InvalidInput(
-                f"labs[{plan.wanted.name}].gpus", plan.wanted.gpus, f"is the lab {other}'s, which is to get its in "
-                "exchange: take the GPUs from one of them in a run of its own first.",
-            )  # fmt: skip
-        turns.append(turn)
-        left = [plan for plan in left if before[plan.wanted.name] & names]
-    return turns
-
-
-def waits_for(plan: LabPlan, plans: Iterable[LabPlan]) -> set[str]:
-    """The labs that have, until their own plan is carried out, a GPU that this plan gives to its lab."""
-    lab = plan.wanted
-    has = plan.found.lab if plan.found else None
-    if not plan.steps or not _asks(lab) or (has and (has.gpus, has.gpus_shared) == (lab.gpus, lab.gpus_shared)):
-        return set()
-    return {
-        other.wanted.name
-        for other in plans
-        if other.found and other.wanted.name != lab.name
-        if set(other.found.lab.gpus) & set(lab.gpus) and not (other.found.lab.gpus_shared and lab.gpus_shared)
-    }
-
-
-def put_off_waiting(plans: Sequence[LabPlan]) -> list[LabPlan]:
-    """The plans, where one that waits for a lab that is put off is put off with it."""
-    late = {plan.wanted.name for plan in plans if plan.deferred}
-    if not late:
-        return list(plans)
-    judged: dict[str, LabPlan] = {}
-    for turn in in_turns(plans):
-        for plan in turn:
-            name, before = plan.wanted.name, sorted(waits_for(plan, plans) & late)
-            judged[name] = plan.defer(f"its GPU is still that of {before[0]}") if before and not plan.deferred else plan
-            late |= {name} if before else set()
-    return [judged[plan.wanted.name] for plan in plans]
-
-
 def _asks(lab: Lab) -> bool:
-    return bool(lab.gpus) and lab.state != "absent" and not (lab.ephemeral and lab.state == "stopped")
+    return bool(lab.gpus) and not lab.goes
 
 
 def _takers(lab: Lab, uuids: Iterable[str]) -> list[Taker]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Container, Iterator
 from pathlib import Path
 
@@ -96,20 +96,21 @@ def work_dir_step(lab: Lab) -> Step | None:
 def make_work_dir(lab: Lab) -> None:
     """Make it, its missing parents as root's and itself as the owner's, so that Docker does not make it as root's.
 
-    A copy appears under its name only when it is complete. Raises LabError.
+    It appears under its name only when it is complete. Raises LabError.
     """
-    part = f"{lab.work_dir}.part"
+    folder = os.path.dirname(lab.work_dir)
     try:
-        os.makedirs(os.path.dirname(lab.work_dir), mode=0o755, exist_ok=True)
-        if lab.work_from:
-            shutil.rmtree(part, ignore_errors=True)
-            command = ["cp", "--archive", "--reflink=auto", "--", lab.work_from, part]
-            # There is no AnsibleModule below _module, by design.
-            subprocess.run(command, check=True, capture_output=True, text=True)  # pylint: disable=ansible-bad-function
-        else:
-            os.mkdir(part, 0o755)
-        own_tree(part, lab.ids)
-        os.rename(part, lab.work_dir)
+        os.makedirs(folder, mode=0o755, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".myjupyter-", dir=folder) as aside:
+            work = os.path.join(aside, "work")
+            if lab.work_from:
+                command = ["cp", "--archive", "--reflink=auto", "--", lab.work_from, work]
+                # There is no AnsibleModule below _module, by design.
+                subprocess.run(command, check=True, capture_output=True, text=True)  # pylint: disable=ansible-bad-function
+            else:
+                os.mkdir(work, 0o755)
+            own_tree(work, lab.ids)
+            os.rename(work, lab.work_dir)
     except (OSError, subprocess.CalledProcessError) as error:
         reason = error.strerror if isinstance(error, OSError) else error.stderr.strip()
         raise LabError(f"{lab.name}: could not make {lab.work_dir}: {reason}.") from error

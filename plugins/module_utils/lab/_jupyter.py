@@ -8,6 +8,7 @@ The REST API: https://jupyter-server.readthedocs.io/en/latest/developers/rest-ap
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
 import ssl
@@ -22,6 +23,8 @@ from .._errors import LabError
 from ._lab import Lab
 
 POLL = 0.05  # seconds between two looks
+# What comes of a question to something that is no Jupyter Server, or is none yet.
+NO_ANSWER = (OSError, ValueError, TypeError, KeyError, http.client.HTTPException)
 GLANCE = 3.0  # seconds to wait for one answer
 
 
@@ -61,7 +64,7 @@ def ready(lab: Lab) -> bool:
     """Whether the server answers; it needs no token for this."""
     try:
         return "version" in _get(lab, "api", "")
-    except (OSError, ValueError):
+    except NO_ANSWER:
         return False
 
 
@@ -89,7 +92,7 @@ def admits(lab: Lab, token: str) -> bool:
     """Whether the server lets in who has the token."""
     try:
         return "kernels" in _get(lab, "api/status?no_track_activity=1", token)
-    except (OSError, ValueError):
+    except NO_ANSWER:
         return False
 
 
@@ -107,24 +110,23 @@ def activity(lab: Lab, token: str) -> Activity:
     try:
         kernels = _get(lab, "api/kernels?no_track_activity=1", token)
         sessions = _get(lab, "api/sessions?no_track_activity=1", token)
-        terminals = _terminals(lab, token)
-    except (OSError, ValueError):
+        return Activity(True, _told(kernels, sessions), _terminals(lab, token))
+    except NO_ANSWER:
         return Activity(answered=False)
+
+
+def _told(kernels: Any, sessions: Any) -> tuple[dict[str, Any], ...]:
     notebooks = {item["kernel"]["id"]: item.get("path", "") for item in sessions if item.get("kernel")}
-    return Activity(
-        answered=True,
-        kernels=tuple(
-            {
-                "id": item["id"],
-                "name": item["name"],
-                "state": item.get("execution_state", "unknown"),
-                "last_activity": item.get("last_activity", ""),
-                "connections": item.get("connections", 0),
-                "notebook": notebooks.get(item["id"], ""),
-            }
-            for item in kernels
-        ),
-        terminals=terminals,
+    return tuple(
+        {
+            "id": item["id"],
+            "name": item["name"],
+            "state": item.get("execution_state", "unknown"),
+            "last_activity": item.get("last_activity", ""),
+            "connections": item.get("connections", 0),
+            "notebook": notebooks.get(item["id"], ""),
+        }
+        for item in kernels
     )
 
 

@@ -70,10 +70,31 @@ class Lab:
         return self.labels.get(ROSTER_LABEL, "")
 
     @property
+    def goes(self) -> bool:
+        """Whether nothing but its work is to be left of it; an ephemeral one that stops is gone."""
+        return self.state == "absent" or (self.ephemeral and self.state == "stopped")
+
+    @property
     def scheme(self) -> str:
         """https where the server makes or has a certificate of its own, else http."""
-        own = self.config.get("ServerApp", {}).get("certfile")
+        server = self.config.get("ServerApp")
+        own = isinstance(server, Mapping) and server.get("certfile")
         return "https" if own or self.env.get("GEN_CERT") else "http"
+
+
+def same_port(one: Lab, other: Lab) -> bool:
+    """Whether two labs would listen at the same place; a port that is still to be chosen is nobody's."""
+    return one.port == other.port != 0 and same_address(one.bind_address, other.bind_address)
+
+
+def same_address(one: str, other: str) -> bool:
+    everywhere = ("", "0.0.0.0", "::")
+    return one == other or one in everywhere or other in everywhere
+
+
+def same_place(one: str, other: str) -> bool:
+    """Whether two directories are one, or one is inside the other; '' is none."""
+    return bool(one and other) and (f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/"))
 
 
 def spec_of(lab: Lab) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def make_so(engine: Engine, declared: list[Lab], options: Options, check: bool) 
     is at it.
     """
     plans = _plans(engine, declared, options, check)
-    if not any(plan.steps for plan in plans):
+    if not any(plan.steps for plan in plans) and (check or not _troubled(plans)):
         if not check:
             _remember(plans, options)
         return _report(plans, options, _stays(declared, options))
@@ -54,7 +54,7 @@ def make_so(engine: Engine, declared: list[Lab], options: Options, check: bool) 
         # A run that was waited for has changed what was found.
         pulled = _change.pull_missing(engine, plans)
         plans = _change.judged(engine, _plans(engine, declared, options, check, pulled), options)
-        failures = _change.carry_out(engine, plans, options)
+        plans, failures = _change.carry_out(engine, plans, options)
         _remember(plans, options)
         _generation.release(engine, options.state, _containers.observe(engine).labs)
         result = _report(plans, options, _stays(declared, options), failures)
@@ -74,6 +74,12 @@ def without_engine(declared: list[Lab], options: Options) -> dict[str, Any]:
     return _report([plan_lab(lab, None, _first_steps(lab, set())) for lab in labs], options)
 
 
+def _troubled(plans: list[LabPlan]) -> bool:
+    """Whether a lab is one that the engine starts over and over: it is waited for, as in the run that made it."""
+    running = [plan.found for plan in plans if plan.found and plan.found.running]
+    return any(_containers.ends_again_and_again(found) for found in running)
+
+
 def _plans(
     engine: Engine, declared: list[Lab], options: Options, check: bool, pulled: frozenset[str] = frozenset()
 ) -> list[LabPlan]:
@@ -87,13 +93,13 @@ def _plans(
         settled = _generation.earlier(settled, found, options.state)
     needed = [lab for lab in settled if lab.state != "absent"]
     _refuse_unknown_networks(engine, needed)
-    labs = assign_ports(settled, found, [*seen.taken, *_processes(settled, found)], options.first_port)
+    going = to_purge(found, declared) if options.purge else {}
+    labs = assign_ports(settled, found, [*seen.taken, *_processes(settled, found)], options.first_port, going)
     digests = _containers.digests(engine, {lab.image for lab in needed})
     missing = {lab.image for lab in needed} - set(digests)
     if not check:
         _refuse_missing(needed, missing, options)
     labs = [replace(lab, image_digest=digests.get(lab.image, "")) for lab in labs]
-    going = to_purge(found, declared) if options.purge else {}
     if any(lab.gpus for lab in needed):
         from . import _given
 
@@ -106,7 +112,7 @@ def _plans(
     ]
     plans += map(plan_purge, going.values())
     if any(plan.steps for plan in plans):
-        from ._gpus import in_turns
+        from ._turns import in_turns
 
         in_turns(plans)  # refuses what no order can bring about
     return plans

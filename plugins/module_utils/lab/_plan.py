@@ -5,18 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from .._errors import InvalidInput
 from ._container import Found
-from ._lab import Lab, spec_of
+from ._lab import Lab, same_address, spec_of
 
 # What the engine changes while the container runs; anything else makes a new container.
 LIVE = ("memory", "cpus", "pids_limit", "restart_policy", "networks")
 LIMITS = ("memory", "cpus", "pids_limit")
 PREVIOUS, NEXT = ".previous", ".next"
+SERVES, HAS, WANTS = range(3)  # a lab and its port
 
 
 @dataclass(frozen=True)
@@ -60,29 +61,30 @@ class LabPlan:
 
 
 def assign_ports(
-    wanted: Iterable[Lab], found: Mapping[str, Found], taken: Iterable[Taken], first_port: int
-) -> list[Lab]:
-    """The labs, each with its port: the one declared, the one it has, else the first free from ``first_port`` up.
+    wanted: Iterable[Lab], found: Mapping[str, Found], taken: Iterable[Taken], first_port: int,
+    going: Collection[str] = (),
+) -> list[Lab]:  # fmt: skip
+    """The labs, each with its port: the one declared, the one it has, else the first from ``first_port`` up that
+    nobody has.
 
-    ``taken`` are the listeners that are no labs of ours. Raises InvalidInput for a port that is not to be had.
+    ``taken`` are the listeners that are no labs of ours, ``going`` are labs that are removed in this run. Raises
+    InvalidInput for a port that is not to be had.
     """
-    labs, others = list(wanted), list(taken)
-    settled = [_keep_port(lab, found.get(lab.name)) for lab in labs]
-    declared = {lab.name for lab in labs}
-    held = {item.lab.port for name, item in found.items() if name not in declared}
-    used = held | {lab.port for lab in settled if lab.state != "absent"} | {item.port for item in others}
-    result = []
-    for lab in settled:
-        if lab.state == "absent":
-            result.append(lab)
-            continue
-        if lab.port:
-            _refuse_taken(lab, found, others, declared)
-        else:
-            lab = replace(lab, port=_first_free(lab, first_port, used))
-            used.add(lab.port)
-        result.append(lab)
-    return result
+    labs = [_keep_port(lab, found.get(lab.name)) for lab in wanted]
+    holders = [*taken, *_undeclared(found, {lab.name for lab in labs}.union(going))]
+    claims = {lab.name: _claim(lab, found.get(lab.name)) for lab in labs}
+    for lab in sorted(labs, key=lambda lab: claims[lab.name]):
+        if lab.port and lab.state != "absent":
+            if claims[lab.name] != SERVES:
+                _refuse_taken(lab, holders)
+            holders.append(_taker(lab))
+    # Nobody has to wait for a port that is chosen, so it is none that a lab has until it is changed.
+    used = {item.port for item in holders} | {item.lab.port for item in found.values()}
+    for position, lab in enumerate(labs):
+        if not lab.port and lab.state != "absent":
+            labs[position] = replace(lab, port=_first_free(lab, first_port, used))
+            used.add(labs[position].port)
+    return labs
 
 
 def by_name(found: Iterable[Found]) -> tuple[dict[str, Found], dict[str, tuple[Found, ...]]]:
@@ -107,7 +109,7 @@ def plan_lab(
     """The steps for one settled lab. ``before``: what its image and work directory need first."""
     put_back = [Step("put back", "an earlier run was interrupted")] if found and found.name != wanted.name else []
     clear = [Step("clear away", "an earlier run was interrupted")] if leftovers else []
-    if wanted.state == "absent" or (wanted.ephemeral and wanted.state == "stopped"):
+    if wanted.goes:
         removal = [_ending("remove", "it is declared absent", found)] if found else []
         return LabPlan(wanted, found, (*removal, *clear), leftovers)
     change = _creation(wanted) if found is None else _alteration(wanted, found)
@@ -164,25 +166,27 @@ def _keep_port(lab: Lab, found: Found | None) -> Lab:
     return replace(lab, port=found.lab.port) if found and not lab.port else lab
 
 
-def _refuse_taken(lab: Lab, found: Mapping[str, Found], others: Iterable[Taken], declared: set[str]) -> None:
-    own = found.get(lab.name)
-    if own and own.running and own.lab.port == lab.port and own.lab.bind_address == lab.bind_address:
-        return
-    undeclared = [
-        Taken(item.lab.port, item.lab.bind_address, f"the lab {name}")
-        for name, item in found.items()
-        if name not in declared
-    ]
-    for item in [*others, *undeclared]:
-        if item.port == lab.port and _same_address(item.address, lab.bind_address):
+def _undeclared(found: Mapping[str, Found], known: Collection[str]) -> list[Taken]:
+    return [_taker(item.lab) for name, item in found.items() if name not in known]
+
+
+def _taker(lab: Lab) -> Taken:
+    return Taken(lab.port, lab.bind_address, f"the lab {lab.name}")
+
+
+def _claim(lab: Lab, found: Found | None) -> int:
+    """Who serves at a port comes before who has it and is down, and both before who only wants it."""
+    if not found or (found.lab.port, found.lab.bind_address) != (lab.port, lab.bind_address):
+        return WANTS
+    return SERVES if found.running else HAS
+
+
+def _refuse_taken(lab: Lab, holders: Iterable[Taken]) -> None:
+    for item in holders:
+        if item.port == lab.port and same_address(item.address, lab.bind_address):
             raise InvalidInput(
                 f"labs[{lab.name}].port", lab.port, f"is taken by {item.who}: free it, or choose another or auto."
             )
-
-
-def _same_address(one: str, other: str) -> bool:
-    everywhere = ("", "0.0.0.0", "::")
-    return one == other or one in everywhere or other in everywhere
 
 
 def _first_free(lab: Lab, first_port: int, used: set[int]) -> int:

@@ -24,7 +24,9 @@ DELETED = 2  # a kind of change, https://docs.docker.com/reference/api/engine/ (
 
 
 def planned(engine: Engine, plan: LabPlan) -> LabPlan:
-    """The plan, with a step that brings files over before the step that ends their container."""
+    """The plan, with a step that brings files over before the step that ends their container; asked once more, by what
+    is there now."""
+    plan = replace(plan, steps=tuple(step for step in plan.steps if step.action != "rescue"))
     if not plan.found or not plan.found.lab.work_dir:
         return plan
     for position, step in enumerate(plan.steps):
@@ -40,38 +42,57 @@ def stray_files(engine: Engine, found: Found) -> list[str]:
     """What was saved in the home directory outside of work; hidden files are settings and caches, not work."""
     with translated(f"compare the lab {found.lab.name} with its image"):
         changes = engine.api.diff(found.container) or []
-    work = work_target(found.as_created)
-    home = os.path.dirname(work) + "/"
-    kept = [item["Path"] for item in changes if item["Kind"] != DELETED and item["Path"].startswith(home)]
-    names = {path[len(home) :].split("/")[0] for path in kept if path != work and not path.startswith(work + "/")}
+    home, mounted = _home(found), _mounted(found)
+    kept = [item["Path"] for item in changes if item["Kind"] != DELETED and item["Path"].startswith(f"{home}/")]
+    # A place to mount on is in the container; what is mounted there is not.
+    own = [path for path in kept if not any(_is_in(path, place) or _is_in(place, path) for place in mounted)]
+    names = {path[len(home) + 1 :].split("/")[0] for path in own}
     return sorted(name for name in names if not name.startswith("."))
 
 
 def carry(engine: Engine, found: Found, state_dir: str) -> None:
     """Copy the stray files to a new directory in the work directory, owned by who owns the lab."""
-    home = os.path.dirname(work_target(found.as_created))
+    home, mounted = _home(found), _mounted(found)
     os.makedirs(state_dir, mode=0o700, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=state_dir) as private:
         for name in stray_files(engine, found):
             with translated(f"copy {name} out of the lab {found.lab.name}"):
                 chunks, _about = engine.api.get_archive(found.container, f"{home}/{name}")
-                _unpack(chunks, private)
+                _unpack(chunks, private, [place[len(home) + 1 :] for place in mounted if _is_in(place, home)])
         into = os.path.join(found.lab.work_dir, time.strftime("rescued-%Y%m%d-%H%M%S"))
         shutil.copytree(private, into)
         own_tree(into, found.lab.ids)
 
 
-def _unpack(chunks: Iterable[bytes], directory: str) -> None:
-    """Plain files and directories only: nothing else in a home directory is work."""
+def _home(found: Found) -> str:
+    return os.path.dirname(work_target(found.as_created))
+
+
+def _mounted(found: Found) -> list[str]:
+    """Where in the container something of the host is mounted."""
+    return [work_target(found.as_created), *(mount["target"].rstrip("/") for mount in found.as_created.mounts)]
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder}/")
+
+
+def _unpack(chunks: Iterable[bytes], directory: str, without: Iterable[str]) -> None:
     with tempfile.TemporaryFile(dir=directory) as archive:
         archive.writelines(chunks)
         archive.seek(0)
-        _extract(archive, directory)
+        _extract(archive, directory, without)
 
 
-def _extract(archive: IO[bytes], directory: str) -> None:
+def _extract(archive: IO[bytes], directory: str, without: Iterable[str]) -> None:
+    """Files and directories only: nothing else in a home directory is work."""
     with tarfile.open(fileobj=archive) as tar:
         for member in tar:
-            inside = not member.name.startswith("/") and ".." not in member.name.split("/")
-            if inside and (member.isreg() or member.isdir()):
+            meant = not any(_is_in(member.name, place) for place in without)
+            plain = member.isreg() or member.isdir() or (member.islnk() and _is_inside(member.linkname))
+            if meant and plain and _is_inside(member.name):
                 tar.extract(member, directory)
+
+
+def _is_inside(name: str) -> bool:
+    return not name.startswith("/") and ".." not in name.split("/")

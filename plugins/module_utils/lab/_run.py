@@ -23,6 +23,7 @@ class Run:
         self.lab, self.found = plan.wanted, plan.found
         self.container = plan.found.container if plan.found else ""
         self.started = self.seen = False  # whether this run started it, and has seen that it is well
+        self.put_aside = False  # whether the old container has given its name away
 
     def all_steps(self) -> None:
         if self.plan.deferred:
@@ -71,6 +72,8 @@ class Run:
 
     def _restart(self) -> None:
         self._stop()
+        if self._old.lab.ephemeral:
+            self._create()
         self._start()
 
     def _remove(self) -> None:
@@ -97,7 +100,7 @@ class Run:
             raise
         try:
             self._swap(old, new)
-        except FleetError as error:
+        except Exception as error:  # whatever it was, people get their lab back
             self._go_back(new, token_before, error)
         self._keep_generation()
         if not old.lab.ephemeral:
@@ -108,19 +111,21 @@ class Run:
             self._stop()
         if not old.lab.ephemeral:
             _containers.rename(self.engine, old.container, self.lab.name + PREVIOUS)
+            self.put_aside = True
         _containers.rename(self.engine, new, self.lab.name)
         self.container = new
         if self.lab.state != "stopped":
             self._begin()
             self._wait()
 
-    def _go_back(self, new: str, token_before: str, error: FleetError) -> None:
+    def _go_back(self, new: str, token_before: str, error: Exception) -> None:
         old = self._old
         tail = _containers.log_tail(self.engine, new)
         _containers.remove(self.engine, new, self.lab)
         if old.lab.ephemeral:
             raise error
-        _containers.rename(self.engine, old.container, self.lab.name)
+        if self.put_aside:
+            _containers.rename(self.engine, old.container, self.lab.name)
         self._write_back(token_before)
         if old.running:
             _containers.start(self.engine, old.container, old.lab)

@@ -98,6 +98,8 @@ def token_for(lab: Lab, state: StateDir) -> str:
         token = Path(lab.token_file).read_text().strip()
     except OSError as error:
         raise InvalidInput(option, lab.token_file, f"cannot be read: {error.strerror}.") from None
+    except ValueError:
+        raise InvalidInput(option, lab.token_file, "is no text: it should hold the token and nothing else.") from None
     check_token(option, token)
     return token
 

@@ -13,6 +13,6 @@ def checked(option: str, name: str) -> str:
     """The name of a roster. Raises InvalidInput."""
     if not NAME.fullmatch(name):
         raise InvalidInput(
-            option, name, "should be letters, digits, '_', '.' or '-', at most 63, the first a letter or a digit."
+            option, name, "should be letters, digits, '_', '.' or '-', 2 to 63, the first a letter or a digit."
         )
     return name

@@ -1,4 +1,4 @@
-"""Which GPUs each lab gets, and in whose turn, in tables."""
+"""Which GPUs each lab gets, in tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import Inv
 from ansible_collections.myjupyter.fleet.plugins.module_utils._gpu import Device
 from ansible_collections.myjupyter.fleet.plugins.module_utils.lab import _container, _gpus
 from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._lab import Lab
-from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._plan import plan_lab, plan_purge
+from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._plan import plan_lab
 from tests.unit.module_utils.test_plan import found as found_as
 
 A, B, C = (Device(f"GPU-{letter}", "NVIDIA L4", str(index)) for index, letter in enumerate("abc"))
@@ -146,38 +146,6 @@ def test_names_are_told_by_uuid(names, uuids):
 
 def plans(*pairs):
     return [plan_lab(wanted, found_as(there) if there else None) for wanted, there in pairs]
-
-
-def turns(these):
-    return [[plan.wanted.name for plan in turn] for turn in _gpus.in_turns(these)]
-
-
-GIVES, GETS = (lab("ana"), lab("ana", "GPU-a")), (lab("ben", "GPU-a"), None)
-
-
-def test_who_gives_up_a_gpu_goes_before_who_gets_it():
-    assert turns(plans(GETS, GIVES)) == [["ana"], ["ben"]]
-    assert turns([*plans(GETS), plan_purge(found_as(lab("old", "GPU-a")))]) == [["old"], ["ben"]]
-    assert turns(plans((lab("chi"), None), GIVES)) == [["chi", "ana"]], "the others all at once"
-    chain = plans((lab("chi", "GPU-b"), None), (lab("ben", "GPU-a"), lab("ben", "GPU-b")), GIVES)
-    assert turns(chain) == [["ana"], ["ben"], ["chi"]]
-
-
-def test_nobody_waits_for_a_gpu_that_both_share():
-    sharing = plans((lab("ben", "GPU-a", **SHARED), None), (lab("ana"), lab("ana", "GPU-a", **SHARED)))
-    assert turns(sharing) == [["ben", "ana"]]
-
-
-def test_an_exchange_is_refused():
-    with pytest.raises(InvalidInput, match="is the lab ben's, which is to get its in exchange"):
-        turns(plans((lab("ana", "GPU-b"), lab("ana", "GPU-a")), (lab("ben", "GPU-a"), lab("ben", "GPU-b"))))
-
-
-def test_who_waits_for_a_lab_that_is_put_off_is_put_off():
-    getting, giving, chi = plans(GETS, GIVES, (lab("chi"), None))
-    judged = _gpus.put_off_waiting([getting, giving.defer("busy"), chi])
-    assert [plan.deferred for plan in judged] == ["its GPU is still that of ana", "busy", ""]
-    assert _gpus.put_off_waiting([getting, giving, chi]) == [getting, giving, chi]
 
 
 def test_another_gpu_makes_a_new_container():

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import InvalidInput
 from ansible_collections.myjupyter.fleet.plugins.module_utils.lab import _container
+from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._declared import parse_labs
 from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._lab import (
     SPEC_LABEL,
     Lab,
@@ -16,6 +18,7 @@ from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._lab import (
     image_digest,
     to_label,
 )
+from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._state import StateDir, token_for
 
 LAB = Lab(
     name="ana", image="myjupyter", port=10001, work_dir="/srv/myjupyter/ana", owner="1000:100", token="secret-token",
@@ -112,3 +115,34 @@ def test_found_is_the_label_with_live_facts_over_it():
     drifted = _container.found_from(inspected(Memory=5, NanoCpus=2 * 10**9, PidsLimit=7))
     assert (drifted.lab.memory, drifted.lab.cpus, drifted.lab.pids_limit) == (5, 2.0, 7)
     assert drifted.as_created.memory == 2**30
+
+
+@pytest.mark.parametrize(
+    ("created", "now", "seen"),
+    [([], ["bridge"], []), (["net"], ["bridge"], []), (["bridge"], ["bridge"], []), ([], ["net"], ["net"]),
+     ([], ["net", "bridge"], ["bridge", "net"])],
+)  # fmt: skip
+def test_the_default_network_is_none(created, now, seen):
+    inspect = {**inspected(replace(LAB, networks=created)), "NetworkSettings": {"Networks": dict.fromkeys(now, {})}}
+    assert _container.found_from(inspect).lab.networks == seen
+
+
+def test_processors_are_found_as_they_are_declared():
+    (lab,) = parse_labs([{"name": "ana", "cpus": 4 / 3}], "/srv")
+    assert _container.found_from(inspected(CpuQuota=_container.limits(lab)["CpuQuota"])).lab.cpus == lab.cpus
+    assert _container.found_from(inspected(NanoCpus=1333333333)).lab.cpus == lab.cpus
+
+
+@pytest.mark.parametrize(
+    ("options", "scheme"),
+    [({}, "http"), ({"config": {"ServerApp": {"certfile": "/x"}}}, "https"), ({"env": {"GEN_CERT": "yes"}}, "https"),
+     ({"config": {"ServerApp": None}}, "http"), ({"config": {"ServerApp": "x"}}, "http")],
+)  # fmt: skip
+def test_scheme(options, scheme):
+    assert replace(LAB, **options).scheme == scheme
+
+
+def test_a_token_file_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "token").write_bytes(b"\xff\xfe\x00t")
+    with pytest.raises(InvalidInput, match=r"labs\[ana\].token_file.*is no text"):
+        token_for(replace(LAB, token="", token_file=str(tmp_path / "token")), StateDir(str(tmp_path)))

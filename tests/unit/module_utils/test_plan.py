@@ -110,8 +110,8 @@ def test_purge_removes():
     assert difference_of([plan])["after"] == {}
 
 
-def ports(wanted, there=None, taken=(), first=10000):
-    return [lab.port for lab in assign_ports(wanted, there or {}, taken, first)]
+def ports(wanted, there=None, taken=(), first=10000, going=()):
+    return [lab.port for lab in assign_ports(wanted, there or {}, taken, first, going)]
 
 
 AUTO = replace(LAB, port=0)
@@ -154,3 +154,33 @@ def test_a_port_of_an_undeclared_lab_is_refused():
 
 def test_an_absent_lab_needs_no_port():
     assert ports([replace(AUTO, state="absent")]) == [0]
+
+
+def test_labs_that_go_free_their_ports():
+    old = {"old": found(replace(LAB, name="old"))}
+    assert ports([LAB], old, going={"old"}) == [10000]
+    assert ports([LAB, replace(AUTO, name="old", state="absent")], old) == [10000, 10000]
+    assert ports([AUTO], old, going={"old"}) == [10001], "who has no wish waits for nobody"
+
+
+def test_who_gives_its_port_up_has_it_until_then():
+    moving = replace(LAB, port=10005)
+    assert ports([replace(AUTO, name="ben"), moving], {"ana": found()}) == [10001, 10005]
+    assert ports([replace(LAB, name="ben"), moving], {"ana": found()}) == [10000, 10005]
+
+
+@pytest.mark.parametrize("status", ["running", "exited"])
+def test_a_port_that_another_lab_keeps_is_refused(status):
+    for labs in ([AUTO, replace(LAB, name="ben")], [replace(LAB, name="ben"), AUTO]):
+        with pytest.raises(InvalidInput, match=r"labs\[ben\].port: 10000 is taken by the lab ana"):
+            ports(labs, {"ana": found(status=status)})
+
+
+def test_of_two_labs_with_one_port_the_one_that_serves_keeps_it():
+    there = {"ana": found(status="exited"), "ben": found(replace(LAB, name="ben"))}
+    with pytest.raises(InvalidInput, match=r"labs\[ana\].port: 10000 is taken by the lab ben"):
+        ports([AUTO, replace(AUTO, name="ben")], there)
+
+
+def test_a_port_at_another_address_is_free():
+    assert ports([AUTO, replace(LAB, name="ben", bind_address="10.0.0.5")], {"ana": found()}) == [10000, 10000]

@@ -108,7 +108,7 @@ SAME = [
     ({"requirements": ["b", "A_a >= 1"]}, {"requirements": "a-a>=1  # why\n\nb\n"}),
     ({"packages": ["b", "a"]}, {"packages": ["a", "b", "a"]}),
     ({"files": [FILE]}, {"files": [{**FILE, "mode": "644"}]}),
-    ({"environment": {"A": True, "B": None}}, {"environment": {"A": "true", "B": ""}}),
+    ({"environment": {"A": True, "B": 1.5}}, {"environment": {"A": "true", "B": "1.5"}}),
     ({"labels": {2024: "x", True: "y"}}, {"labels": {"2024": "x", "true": "y"}}),
     ({"index_url": "https://me:one@a/simple"}, {"index_url": "https://me:two@a/simple"}),
     ({}, {"proxy": {"http_proxy": "http://a"}, "ca_bundle": "/a", "refresh": "7d", "keep": 0, "log": "/a"}),
