@@ -31,7 +31,8 @@ def test_a_lab_goes_back_to_what_it_ran_on(host, other_image):
 
     assert actions(host.labs(new)) == ["replace"]
     assert host.inspect()["Image"] != was["Image"] and len(host.kept_images()) == 1
-    host.labs(host.lab(state="absent"))
+    gone = host.labs(host.lab(state="absent"))
+    assert actions(gone) == ["remove"], gone["deferred"]
     assert not host.kept_images(), "nothing could go back any more"
 
 

@@ -141,7 +141,7 @@ def test_the_roster_is_called_after_its_file():
         ("- {person: ana, person: ben}", "team.yml", "team.yml line 1: the column 'person' is there twice."),
         (" \n", "team.json", "team.json: names nobody"),
         ("[]", "team.json", "team.json: names nobody"),
-        ('[\n"ana",\n]', "team.json", "team.json line 3: cannot be read as JSON (Expecting value)."),
+        ('[\n"ana",\nben]', "team.json", "team.json line 3: cannot be read as JSON (Expecting value)."),
         ('{"person": "ana"}', "team.json", "team.json line 1: should be a list with an item for each person."),
         ('["ana",\n["ben"]]', "team.json", "team.json line 2: should be a person's name, or person: ... with group"),
         ('[{"person": "ana", "gpus": {}}]', "team.json", "team.json line 1: should be a person's name"),

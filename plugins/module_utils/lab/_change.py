@@ -41,7 +41,7 @@ def _put_off(plans: list[LabPlan], options: Options) -> list[LabPlan]:
         if not plan.ends_processes or plan.found is None or _containers.ends_again_and_again(plan.found):
             return plan
         token = options.state.token(plan.found.lab.name)
-        activity = _jupyter.activity(plan.found.as_created, token)
+        activity = _jupyter.activity(plan.found.as_created, token, _jupyter.PATIENCE)
         return plan.defer(activity.reason) if activity.busy else plan
 
     return _side_by_side(judged, plans, options.at_once)
@@ -58,7 +58,8 @@ def carry_out(engine: Engine, plans: list[LabPlan], options: Options) -> tuple[l
 
     def attempt(plan: LabPlan) -> FleetError | None:
         name = plan.wanted.name
-        taken[name] = plan = put_off_waiting([*judged(engine, [plan], options), *late(plan)])[0]
+        again = [plan] if plan.deferred else judged(engine, [plan], options)
+        taken[name] = plan = put_off_waiting([*again, *late(plan)])[0]
         reason = in_the_way(plan, plans, failed)
         if reason:
             return LabError(f"{name} was left as it is: {reason}.")

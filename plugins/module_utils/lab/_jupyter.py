@@ -26,6 +26,7 @@ POLL = 0.05  # seconds between two looks
 # What comes of a question to something that is no Jupyter Server, or is none yet.
 NO_ANSWER = (OSError, ValueError, TypeError, KeyError, http.client.HTTPException)
 GLANCE = 3.0  # seconds to wait for one answer
+PATIENCE = 10.0  # the same, where much depends on it and the machine may have much to do
 
 
 @dataclass(frozen=True)
@@ -105,12 +106,12 @@ def end_kernel(lab: Lab, token: str, kernel: str) -> None:
     _get(lab, f"api/kernels/{kernel}?no_track_activity=1", token, "DELETE")
 
 
-def activity(lab: Lab, token: str) -> Activity:
+def activity(lab: Lab, token: str, seconds: float = GLANCE) -> Activity:
     """Kernels and terminals, asked so that the idle clock does not start anew."""
     try:
-        kernels = _get(lab, "api/kernels?no_track_activity=1", token)
-        sessions = _get(lab, "api/sessions?no_track_activity=1", token)
-        return Activity(True, _told(kernels, sessions), _terminals(lab, token))
+        kernels = _get(lab, "api/kernels?no_track_activity=1", token, seconds=seconds)
+        sessions = _get(lab, "api/sessions?no_track_activity=1", token, seconds=seconds)
+        return Activity(True, _told(kernels, sessions), _terminals(lab, token, seconds))
     except NO_ANSWER:
         return Activity(answered=False)
 
@@ -130,10 +131,10 @@ def _told(kernels: Any, sessions: Any) -> tuple[dict[str, Any], ...]:
     )
 
 
-def _terminals(lab: Lab, token: str) -> int:
+def _terminals(lab: Lab, token: str, seconds: float) -> int:
     """A server without the terminals extension has none."""
     try:
-        return len(_get(lab, "api/terminals?no_track_activity=1", token))
+        return len(_get(lab, "api/terminals?no_track_activity=1", token, seconds=seconds))
     except urllib.error.HTTPError as error:
         if error.code == 404:
             return 0
