@@ -188,10 +188,10 @@ def reconnect(engine: Engine, found: Found, lab: Lab) -> None:
 
 def ends_again_and_again(found: Found) -> bool:
     """Whether the engine restarts it over and over: nobody works in such a lab, though it may be up for a moment."""
-    if found.status == "restarting":
-        return True
+    if found.status == "restarting" or found.restarts < CRASHES:
+        return found.status == "restarting"
     started = datetime.strptime(found.started_at[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
-    return found.restarts >= CRASHES and (datetime.now(timezone.utc) - started).total_seconds() < SETTLED
+    return (datetime.now(timezone.utc) - started).total_seconds() < SETTLED
 
 
 def log_tail(engine: Engine, container: str) -> list[str]:
