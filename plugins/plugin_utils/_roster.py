@@ -18,8 +18,7 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._declared import NAME, SMALLEST_MEMORY
-from ansible_collections.myjupyter.fleet.plugins.module_utils.roster._capacity import bytes_of
+from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._declared import NAME, SMALLEST_MEMORY, bytes_of
 
 COLUMNS = ("person", "group", "image", "memory", "cpus", "gpus", "until", "lab")
 ALIASES = {"gpu": "gpus"}

@@ -38,7 +38,7 @@ def act(engine: Engine, wanted: Wanted, check: bool) -> dict[str, Any]:
     try:
         result = _result(wanted, STATES[wanted.state](engine, wanted, check, log.show))
         if result["image"].get("id"):
-            result["image"].update(_layers(_images.find(engine, result["image"]["id"])))
+            result["image"].update(_inspected(_images.find(engine, result["image"]["id"])))
     except FleetError as error:
         error.details.update({"log": log.path} if log.written else {})
         raise
@@ -72,7 +72,7 @@ def settled(wanted: Wanted, answers: Sequence[Any]) -> dict[str, Any] | None:
     if outcome is None:
         return None
     result = _result(wanted, outcome)
-    result["image"].update(_layers(there))
+    result["image"].update(_inspected(there))
     return result
 
 
@@ -81,8 +81,7 @@ def _standing(wanted: Wanted, base: Mapping[str, Any], images: Sequence[Image]) 
     before, found, _digest = _of_recipe(wanted, [base], images)
     if found is None or found is not before or _due(found.created, wanted):
         return None
-    too_many = len(_kept.superseded(wanted.name, images, found.id)) > wanted.keep
-    return None if too_many else Outcome(found, found)
+    return None if _too_many(wanted.name, wanted.keep, images, found.id) else Outcome(found, found)
 
 
 def present(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
@@ -184,7 +183,7 @@ def _bases(engine: Engine, wanted: Wanted, check: bool, show: Show) -> tuple[lis
 
 def prune(engine: Engine, name: str, keep: int, images: Sequence[Image], after: str, check: bool) -> list[str]:
     """Remove what is older than the images to keep, and not in use; the steps that takes. ``after`` is an id."""
-    if len(_kept.superseded(name, images, after)) <= keep:
+    if not _too_many(name, keep, images, after):
         return []
     names = _kept.stale(name, keep, images, after, _images.users(engine))
     if not check:
@@ -205,6 +204,10 @@ def _of_recipe(
 
 def _named(wanted: Wanted, images: Sequence[Image]) -> Image | None:
     return next((image for image in images if wanted.name in image.tags), None)
+
+
+def _too_many(name: str, keep: int, images: Sequence[Image], after: str) -> bool:
+    return len(_kept.superseded(name, images, after)) > keep
 
 
 def _meant(tag: str, wanted: Wanted) -> bool:
@@ -230,7 +233,7 @@ def _unchanged(found: Mapping[str, Any]) -> Outcome:
     return Outcome(_images.of(found), _images.of(found))
 
 
-def _layers(found: Mapping[str, Any]) -> dict[str, Any]:
+def _inspected(found: Mapping[str, Any]) -> dict[str, Any]:
     """What only `inspect` tells of an image."""
     return {"layers": found["RootFS"].get("Layers") or [], "platform": f"{found['Os']}/{found['Architecture']}"}
 

@@ -129,7 +129,7 @@ def archived(path: str, reference: str) -> tuple[str, dict[str, Any]]:
     try:
         with tarfile.open(path) as archive:
             items = _member(archive, "manifest.json")
-            entries = {_short(tag): item for item in items for tag in item["RepoTags"] or [""]}
+            entries = {familiar(tag): item for item in items for tag in item["RepoTags"] or [""]}
             chosen = reference if reference in entries else next(iter(entries), "") if len(entries) == 1 else None
             if chosen is None:
                 names = ", ".join(sorted(entries))
@@ -171,11 +171,6 @@ def _seconds(text: str | None) -> float:
 
 def _content(layers: list[str], config: Mapping[str, Any]) -> dict[str, Any]:
     return {"layers": layers, "settings": settings(config), "labels": config.get("Labels") or {}}
-
-
-def _short(tag: str) -> str:
-    repository, colon, version = tag.rpartition(":")
-    return f"{familiar(repository)}{colon}{version}"
 
 
 def _follow(lines: Iterable[Mapping[str, Any]], reference: str, show: Callable[[str], None]) -> None:

@@ -170,9 +170,9 @@ def full_name(said: str) -> str:
     return f"{familiar(match[1])}:{match[2] or 'latest'}"
 
 
-def familiar(repository: str) -> str:
-    """A repository as engines list it, whoever names Docker Hub in full."""
-    short = re.sub(r"^(?:index\.)?docker\.io/", "", repository)
+def familiar(name: str) -> str:
+    """A repository, or a name in it, as engines list it, whoever names Docker Hub in full."""
+    short = re.sub(r"^(?:index\.)?docker\.io/", "", name)
     return re.sub(r"^library/(?=[^/]+$)", "", short)
 
 

@@ -23,7 +23,7 @@ STATES = ("started", "stopped", "restarted", "absent")
 RESTART_POLICIES = ("no", "always", "unless-stopped", "on-failure")
 SMALLEST_MEMORY = 6 * 1024**2  # the engine's own floor
 SMALLEST_CPUS = 0.01  # the same
-LARGEST_SIZE = 2**63 - 1
+LARGEST_SIZE = 2**62  # bytes; more than there is
 LARGEST_ID = 2**32 - 2  # the last number stands for no user
 
 # Names that Docker takes; the length is that of a DNS label, because the name is also the host name inside.
@@ -231,11 +231,17 @@ def _plain(at: str, option: str, key: Any, value: Any) -> str:
 def _size(at: str, option: str, value: Any, smallest: int) -> int:
     if value in (None, "", 0, "0"):
         return 0
-    match = SIZE.fullmatch(str(value).strip())
-    size = int(float(match.group(1)) * UNITS[match.group(2).lower()]) if match else 0
-    if not smallest <= size <= LARGEST_SIZE:
+    size = bytes_of(str(value))
+    if size < smallest:
         raise InvalidInput(f"{at}.{option}", value, "should be a size such as 512m or 4g (at least 6m for memory).")
     return size
+
+
+def bytes_of(text: str) -> int:
+    """Bytes of 4g or 512m; 0 for what is no size."""
+    match = SIZE.fullmatch(text.strip())
+    size = int(float(match.group(1)) * UNITS[match.group(2).lower()]) if match else 0
+    return size if size <= LARGEST_SIZE else 0
 
 
 def _positive(at: str, option: str, value: Any, kind: type) -> Any:

@@ -17,6 +17,7 @@ from typing import IO
 from .._engine import Engine, translated
 from ._container import Found, work_target
 from ._host import own_tree
+from ._lab import same_place
 from ._plan import LabPlan, Step
 
 ENDS_CONTAINER = ("replace", "remove")
@@ -45,7 +46,7 @@ def stray_files(engine: Engine, found: Found) -> list[str]:
     home, mounted = _home(found), _mounted(found)
     kept = [item["Path"] for item in changes if item["Kind"] != DELETED and item["Path"].startswith(f"{home}/")]
     # A place to mount on is in the container; what is mounted there is not.
-    own = [path for path in kept if not any(_is_in(path, place) or _is_in(place, path) for place in mounted)]
+    own = [path for path in kept if not any(same_place(path, place) for place in mounted)]
     names = {path[len(home) + 1 :].split("/")[0] for path in own}
     return sorted(name for name in names if not name.startswith("."))
 

@@ -74,7 +74,9 @@ class Run:
         self._stop()
         if self._old.lab.ephemeral:
             self._create()
-        self._start()
+            self._begin()
+        else:
+            self._start()
 
     def _remove(self) -> None:
         if self._old.running:

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._errors import InvalidInput
-from ..lab._declared import SIZE, SMALLEST_MEMORY, UNITS, gpus_of
-
-MOST = 2**62  # more than there is, and no more than the engine takes
+from ..lab._declared import LARGEST_SIZE, SMALLEST_MEMORY, bytes_of, gpus_of
 
 
 @dataclass(frozen=True)
@@ -51,13 +49,6 @@ def defaults_of(said: Mapping[str, Any], memory: str) -> dict[str, Any]:
     }
 
 
-def bytes_of(text: str) -> int:
-    """Bytes of 4g or 512m; 0 for what is no size."""
-    match = SIZE.fullmatch(text.strip())
-    number = float(match.group(1)) * UNITS[match.group(2).lower()] if match else 0
-    return int(number) if number <= MOST else 0
-
-
 def size(option: str, value: Any) -> int:
     """Bytes of 4g or 512m, as much as a lab needs. Raises InvalidInput."""
     number = bytes_of(str(value))
@@ -89,6 +80,6 @@ def _number(option: str, value: Any) -> float:
         number = float(value)
     except (TypeError, ValueError):
         number = -1
-    if not 0 <= number < MOST:
+    if not 0 <= number < LARGEST_SIZE:
         raise InvalidInput(option, value, "should be a number, 0 or above.")
     return number
