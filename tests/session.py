@@ -115,9 +115,14 @@ def engine() -> Iterator[None]:
 
 @contextlib.contextmanager
 def bridge() -> Iterator[str]:
-    """A bridge of this run's own. On docker0 the containers of an engine that was killed still hold their addresses."""
-    name = f"test-{secrets.token_hex(3)}"
-    subprocess.run(["ip", "link", "add", name, "type", "bridge"], check=True)
+    """A bridge of this run's own. On docker0 the containers of an engine that was killed still hold their addresses.
+
+    Its hardware address is fixed: else it is the lowest of those of the containers, and when that one goes, the
+    answers of the others go astray until they ask anew, which takes up to a minute.
+    """
+    name, mark = f"test-{secrets.token_hex(3)}", secrets.token_bytes(4)
+    address = f"02:42:{mark.hex(':')}"
+    subprocess.run(["ip", "link", "add", name, "address", address, "type", "bridge"], check=True)
     try:
         subprocess.run(["ip", "address", "add", free_network(), "dev", name], check=True)
         subprocess.run(["ip", "link", "set", name, "up"], check=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,4 +29,15 @@ def test_scenario(scenario, base):
         check=False,
     )
     if done.returncode:
-        pytest.fail(f"molecule test --scenario-name {scenario} ended with {done.returncode}:\n{done.stdout}", False)
+        pytest.fail(
+            f"molecule test --scenario-name {scenario} ended with {done.returncode}:\n{why(done.stdout)}", False
+        )
+
+
+def why(printed):
+    """What Molecule printed, cut down to the action that failed, with the hosts' own words first."""
+    actions = re.split(r"^(?=INFO .* Executing$)", printed, flags=re.M)
+    failed = next(
+        (action for action in actions if re.search(r"Executed: Failed|^(CRITICAL|ERROR) ", action, re.M)), printed
+    )
+    return "\n".join([*re.findall(r"^(?:fatal|failed|\[ERROR\]|ERROR!).*", failed, re.M), failed])
