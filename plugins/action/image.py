@@ -17,15 +17,14 @@ import threading
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.myjupyter.fleet.plugins.action.image_import import CourierAction
 from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.myjupyter.fleet.plugins.module_utils._module import ENGINE_OPTIONS
 from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _image, _recipe
 from ansible_collections.myjupyter.fleet.plugins.modules.image import OPTIONS
+from ansible_collections.myjupyter.fleet.plugins.plugin_utils._courier_action import CourierAction
 
 SECONDS = 2
 
@@ -72,10 +71,9 @@ class ActionModule(CourierAction, FollowedAction):
 
     def _settled(self) -> dict[str, Any] | None:
         """The result where the engine has what is wanted; None leaves it to the module."""
-        told = ArgumentSpecValidator({**ENGINE_OPTIONS, **OPTIONS}).validate(self._task.args)
-        options = told.validated_parameters
-        if told.error_messages or self._task.async_val or options["ca_path"] or options["client_cert"]:
-            return None  # a certificate's path is the host's, and may begin with its ~
+        options = self.options({**ENGINE_OPTIONS, **OPTIONS})
+        if options is None or self._task.async_val:
+            return None
         try:
             wanted = _recipe.parse(options)
             order = {"engine": self.engine(options), "timeout": options["engine_timeout"]}

@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
-from ansible_collections.myjupyter.fleet.plugins.action.image_import import PAIR, PATIENCE, SMALL, CourierAction
+from ansible_collections.myjupyter.fleet.plugins.action.image_import import PAIR, PATIENCE, SMALL
 from ansible_collections.myjupyter.fleet.plugins.module_utils import _errors
 from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.myjupyter.fleet.plugins.module_utils._module import ENGINE_OPTIONS
@@ -26,6 +26,7 @@ from ansible_collections.myjupyter.fleet.plugins.module_utils.image import (
     _receiver,
     _recipe,
 )
+from ansible_collections.myjupyter.fleet.plugins.plugin_utils._courier_action import CourierAction
 
 OPTIONS = {
     **ENGINE_OPTIONS,

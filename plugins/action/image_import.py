@@ -9,23 +9,19 @@ layers with it if they are small.
 
 from __future__ import annotations
 
-import ast
-import json
 import os
 import shlex
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import FleetError, InvalidInput
 from ansible_collections.myjupyter.fleet.plugins.module_utils._module import ENGINE_OPTIONS
-from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _arrival, _courier, _layers
+from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _arrival, _layers
 from ansible_collections.myjupyter.fleet.plugins.module_utils.image._arrival import Expected
+from ansible_collections.myjupyter.fleet.plugins.plugin_utils._courier_action import CourierAction
 
 # In the remote user's own home, where it stays when a run is interrupted, for the next one to go on from. Many hosts
 # may share a home, so each has its own.
@@ -48,53 +44,6 @@ OPTIONS = {
     "ca": {"type": "str"},
     "keep": {"type": "int", "default": 3},
 }
-
-
-class CourierAction(ActionBase):
-    """An action that sends the courier to the host, and decides on the controller."""
-
-    _supports_check_mode = True
-    programs: Sequence[ModuleType] = (_courier,)
-    entry = "main"
-    variables: Mapping[str, Any]
-
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result = super().run(tmp, task_vars)
-        self.variables = task_vars or {}
-        if self._task.delegate_to:  # the host of the task is another one than the one that is asked
-            self.variables = self.variables["ansible_delegated_vars"][self._task.delegate_to]
-        return result
-
-    def tell(self, order: Mapping[str, Any], bulk: bytes = b"") -> Any:
-        """What the courier on the host replies to an order; ``bulk`` are the bytes that go along."""
-        text = f"{_program(self.programs)}\n{self.entry}(json.loads({json.dumps(order)!r}))"
-        program = zlib.compress(text.encode(), 9)
-        start = f"import sys,zlib;exec(zlib.decompress(sys.stdin.buffer.read({len(program)})))"
-        python = self._python()
-        command = f"{self._compute_environment_string()} {python} -c {shlex.quote(start)}".strip()
-        if self._is_pipelining_enabled("new"):
-            done = self._low_level_execute_command(command, in_data=program + bulk)
-        else:
-            path = f"{self._make_tmp_path()}order"
-            self._transfer_data(path, program + bulk)
-            done = self._low_level_execute_command(f"{command} < {shlex.quote(path)}")
-            self._remove_tmp_path(self._connection._shell.tmpdir)
-        try:
-            return json.loads(done["stdout"].strip().splitlines()[-1])
-        except (IndexError, ValueError):
-            said = (done["stderr"] or done["stdout"]).strip() or "nothing"
-            raise AnsibleActionFail(f"{python} on the host did not answer, but said: {said}") from None
-
-    def engine(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Where the engine is, for the courier: what is not as usual."""
-        usual = {"tls": False, "validate_certs": True, "engine_timeout": 60}
-        return {key: options[key] for key in ENGINE_OPTIONS if options[key] != usual.get(key)}
-
-    def _python(self) -> str:
-        """The host's Python: the one that was named, or that Ansible found, else the usual one."""
-        named = self._templar.template(self.variables.get("ansible_python_interpreter", ""))
-        found = (self.variables.get("ansible_facts") or {}).get("discovered_interpreter_python") or ""
-        return next((path for path in (named, found) if path.startswith("/")), "/usr/bin/python3")
 
 
 class ActionModule(CourierAction):
@@ -232,20 +181,3 @@ class Arrival:
             "slim": along.slim,
         }
         return self._action.tell(order, along.content)
-
-
-def _program(modules: Sequence[ModuleType]) -> str:
-    """Files of the collection as one program, without what only their readers and their checkers need."""
-    body: list[ast.stmt] = []
-    for module in modules:
-        tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
-                node.body = node.body[1:] or [ast.Pass()]
-        body += [node for node in tree.body if not _is_of_the_collection(node)]
-    future = "from __future__ import annotations\n"
-    return future + ast.unparse(ast.Module(body, []))
-
-
-def _is_of_the_collection(node: ast.stmt) -> bool:
-    return isinstance(node, ast.ImportFrom) and (node.level > 0 or node.module == "__future__")

@@ -379,18 +379,12 @@ OPTIONS = {
     "at_once": {"type": "int", "default": 4},
     "show_tokens": {"type": "bool", "default": False, "no_log": False},
 }
-LABS_ONLY = ("labs", "state_dir")
 
 
 def parse(params):
-    """The labs, and how they are to be brought about."""
-    from ansible_collections.myjupyter.fleet.plugins.module_utils.lab import _options, _state
+    from ansible_collections.myjupyter.fleet.plugins.module_utils.lab import _options
 
-    _declared.check_run(params)
-    state_dir = params["state_dir"] or _state.default_state_dir()
-    how = {key: params[key] for key in OPTIONS if key not in LABS_ONLY}
-    options = _options.Options(state_dir=state_dir, **how)
-    return _declared.parse_labs(params["labs"], params["work_root"]), options
+    return _options.parse(params)
 
 
 def act(engine, wanted, check):

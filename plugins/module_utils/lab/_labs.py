@@ -39,14 +39,11 @@ def make_so(engine: Engine, declared: list[Lab], options: Options, check: bool) 
     Raises InvalidInput before anything is touched, LabError when labs could not be brought there, or another run
     is at it.
     """
-    plans = _plans(engine, declared, options, check)
-    if not any(plan.steps for plan in plans) and (check or not _troubled(plans)):
-        if not check:
-            _remember(plans, options)
-        return _report(plans, options, _stays(declared, options))
-    # Most runs have nothing to change, and never load what a change needs.
     from . import _alone, _change
 
+    plans = _plans(engine, declared, options, check)
+    if not any(plan.steps for plan in plans) and (check or not _troubled(plans)):
+        return _left_alone(plans, declared, options, check)
     if check:
         warnings = [*_images_to_come(plans), *_stays(declared, options)]
         return _report(_change.judged(engine, plans, options), options, warnings)
@@ -61,6 +58,21 @@ def make_so(engine: Engine, declared: list[Lab], options: Options, check: bool) 
     if failures:
         raise LabError(" ".join(map(str, failures.values())), **{**_logs(failures.values()), **result})
     return result
+
+
+def settled(engine: Engine, declared: list[Lab], options: Options, check: bool) -> dict[str, Any] | None:
+    """The module's result where all is as declared; None where something is to be done or said."""
+    plans = _plans(engine, declared, options, check)
+    if any(plan.steps for plan in plans) or _troubled(plans):
+        return None
+    result = _left_alone(plans, declared, options, check)
+    return None if result["warnings"] else result
+
+
+def _left_alone(plans: list[LabPlan], declared: list[Lab], options: Options, check: bool) -> dict[str, Any]:
+    if not check:
+        _remember(plans, options)
+    return _report(plans, options, _stays(declared, options))
 
 
 def without_engine(declared: list[Lab], options: Options) -> dict[str, Any]:

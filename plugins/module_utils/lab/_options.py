@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
-from ._state import StateDir
+from . import _declared
+from ._lab import Lab
+from ._state import StateDir, default_state_dir
 
 
 @dataclass(frozen=True)
@@ -31,3 +35,14 @@ class Options:
     @property
     def state(self) -> StateDir:
         return StateDir(self.state_dir)
+
+
+def parse(params: Mapping[str, Any]) -> tuple[list[Lab], Options]:
+    """What the options of the module `labs` declare: the labs, and how they are to be brought about.
+
+    Raises InvalidInput.
+    """
+    _declared.check_run(params)
+    how = {item.name: params[item.name] for item in fields(Options)}
+    options = Options(**{**how, "state_dir": params["state_dir"] or default_state_dir()})
+    return _declared.parse_labs(params["labs"], params["work_root"]), options

@@ -12,6 +12,7 @@ options: {}
 
 import json
 import re
+import zlib
 
 from ansible.plugins.connection import ConnectionBase
 
@@ -33,9 +34,18 @@ ANSWERS = {
     "labs": {"labs": LABS, "steps": [], "deferred": []},
 }
 
-# What the courier of image_import replies, which is no module.
+# What couriers reply, which are no modules: that of image_import, and the builder's, which finds no image by a look.
 THERE = {"Id": IMAGE["id"], "RepoTags": IMAGE["tags"], "Created": 1, "Size": 1, "Labels": {}, "Layers": LAYERS}
 REPLY = {"engine": "", "said": [], "broken": [], "images": [THERE], "used": [], "storage": []}
+NOTHING = [None, None, None]
+
+
+def told(program):
+    """What a host prints where a courier's program runs, whose last line is the order."""
+    order = program.splitlines()[-1]
+    if order.startswith("answers("):
+        return NOTHING
+    return {"changed": False, "diff": {}, "warnings": [], **ANSWERS["labs"]} if '"call"' in order else REPLY
 
 
 class Connection(ConnectionBase):
@@ -46,8 +56,9 @@ class Connection(ConnectionBase):
         return self
 
     def exec_command(self, cmd, in_data=None, sudoable=True):
-        if "zlib.decompress" in cmd:
-            return 0, json.dumps(REPLY).encode(), b""
+        carried = re.search(r"stdin\.buffer\.read\((\d+)\)", cmd)
+        if carried:
+            return 0, json.dumps(told(zlib.decompress(in_data[: int(carried[1])]).decode())).encode(), b""
         found = re.search(rb"\.plugins\.modules\.(\w+)", in_data or b"")
         if not found:
             return 1, b"", b"only modules are answered, and only with pipelining"
