@@ -16,8 +16,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.parameters import remove_values
 
-from ansible_collections.myjupyter.fleet.plugins.module_utils import _carried, _engine
-from ansible_collections.myjupyter.fleet.plugins.module_utils._module import ENGINE_OPTIONS
+from ansible_collections.myjupyter.fleet.plugins.module_utils import _carried, _engine, _module
 from ansible_collections.myjupyter.fleet.plugins.module_utils.lab import _look
 from ansible_collections.myjupyter.fleet.plugins.modules.labs import OPTIONS
 from ansible_collections.myjupyter.fleet.plugins.plugin_utils._courier_action import CourierAction
@@ -26,9 +25,9 @@ from ansible_collections.myjupyter.fleet.plugins.plugin_utils._courier_action im
 def _sources() -> dict[str, str]:
     """What tells of labs: the files beside `_look`, and those above them that need no Ansible."""
     beside, above = _package(_look), _package(_engine)
-    names = ("_engine", "_errors", "_gpu", "_nvidia")
-    files = {f"{above}.{name}": Path(str(_engine.__file__)).parent / f"{name}.py" for name in names}
+    files = {f"{above}.{path.stem}": path for path in Path(str(_engine.__file__)).parent.glob("*.py")}
     files |= {f"{beside}.{path.stem}": path for path in Path(str(_look.__file__)).parent.glob("*.py")}
+    del files[_module.__name__]
     return {name: path.read_text(encoding="utf-8") for name, path in files.items()}
 
 
@@ -52,13 +51,13 @@ class ActionModule(CourierAction):
 
     def _settled(self) -> dict[str, Any] | None:
         """The result where all is as declared; None leaves it to the module."""
-        options = self.options({**ENGINE_OPTIONS, **OPTIONS})
+        options = self.options({**_module.ENGINE_OPTIONS, **OPTIONS})
         if options is None:
             return None
         order = {"call": [_look.__name__, _look.settled.__name__], "arguments": [options, self._task.check_mode]}
         try:
             result = self.tell(order, FILES)
-        except AnsibleActionFail:
+        except (AnsibleActionFail, TypeError):  # a date, say, which Ansible knows how to send
             return None
         if result and not self._task.diff:
             del result["diff"]

@@ -12,8 +12,8 @@ version_added: 0.1.0
 author: The myjupyter.fleet maintainers (@myjupyter)
 description:
   - Reads what the playbook C(status) wrote as JSON, and makes a host C(LAB.HOST) of every lab of the fleet.
-  - All are in the group C(labs), and in those of their state (C(lab_state_running), C(lab_healthy) or
-    C(lab_in_trouble), C(lab_busy)), their image (C(lab_image_myjupyter_latest)) and their host (C(lab_on_gpu1)).
+  - All are in the group C(labs), and in those of their state (C(lab_state_running), C(lab_healthy),
+    C(lab_in_trouble), C(lab_busy)), their image (C(lab_image_myjupyter)) and their host (C(lab_on_gpu1)).
   - Each has the variables C(lab_name), C(lab_host), and C(lab) with all keys of
     RV(myjupyter.fleet.labs_info#module:labs).
   - A task for a lab runs on the lab's host, with the connection that an inventory source before this one gives that
@@ -48,9 +48,12 @@ import json
 import os
 
 from ansible.errors import AnsibleParserError
-from ansible.inventory.helpers import get_group_vars
+from ansible.inventory.helpers import get_group_vars, sort_groups
 from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
 from ansible.utils.vars import combine_vars
+from ansible.vars.plugins import get_vars_from_inventory_sources
+
+from ansible_collections.myjupyter.fleet.plugins.plugin_utils._status import in_trouble
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable):
@@ -69,7 +72,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         try:
             with open(path, encoding="utf-8") as file:
                 labs = json.load(file)["labs"]
-            return [lab for lab in labs if lab["name"] and lab["host"]]
+            return [lab for lab in labs if groups_of(lab) and lab["name"]]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise AnsibleParserError(
                 f"status: {path} is not what the playbook status writes with format=json ({error}): "
@@ -78,6 +81,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
 
     def _add(self, lab):
         name = f"{lab['name']}.{lab['host']}"
+        known = self.inventory.get_host(name)
+        if known and (known.vars.get("lab_name"), known.vars.get("lab_host")) != (lab["name"], lab["host"]):
+            raise AnsibleParserError(
+                f"status: {name} would be the lab {lab['name']} of {lab['host']}, and is another host already: "
+                "rename the lab or the host."
+            )
         self.inventory.add_host(name)
         for group in groups_of(lab):
             self.inventory.add_host(name, group=self.inventory.add_group(self._sanitize_group_name(group)))
@@ -92,12 +101,26 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
     def _connection(self, host):
         """How the lab's host is reached, as far as an inventory source before this one says so."""
         known = self.inventory.get_host(host)
-        said = combine_vars(get_group_vars(known.get_groups()), known.get_vars()) if known else {}
+        said = self._said_of(known) if known else {}
         return {"ansible_host": host, **{key: said[key] for key in said if key.startswith("ansible_")}}
+
+    def _said_of(self, host):
+        """The variables of a host and its groups, from inventories and the files beside them."""
+        groups, said = sort_groups(host.get_groups()), {}
+        for told in (
+            get_group_vars(groups),
+            get_vars_from_inventory_sources(self.loader, self.inventory.processed_sources, groups, "all"),
+            host.get_vars(),
+            get_vars_from_inventory_sources(self.loader, self.inventory.processed_sources, [host], "all"),
+        ):
+            said = combine_vars(said, told)
+        return said
 
 
 def groups_of(lab):
     """The names of a lab's groups."""
-    groups = ["labs", f"lab_state_{lab['state']}", "lab_healthy" if lab["healthy"] else "lab_in_trouble"]
+    groups = ["labs", f"lab_state_{lab['state']}"]
+    groups += ["lab_healthy"] if lab["healthy"] else []
+    groups += ["lab_in_trouble"] if in_trouble(lab) else []
     groups += ["lab_busy"] if lab["busy"] else []
     return [*groups, f"lab_image_{lab['image']}", f"lab_on_{lab['host']}"]

@@ -46,7 +46,9 @@ options:
     type: str
     default: ''
   jupyterlab_version:
-    description: JupyterLab's version, such as V(4.6) for the newest 4.6, or V(4.6.1). Empty for the newest.
+    description:
+      - JupyterLab's version, such as V(4.6.1), or V(4.6) for the newest 4.6. Empty for the newest.
+      - The Docker Stacks have tags of full versions only, so from a registry it has to be one.
     type: str
     default: ''
   packages:

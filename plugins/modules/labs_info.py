@@ -61,7 +61,12 @@ labs:
   elements: dict
   contains:
     name: {description: Name of the lab., type: str}
-    state: {description: "The container's: C(running), C(exited), C(created), C(paused) or C(restarting).", type: str}
+    state:
+      description:
+        - The container's, C(running), C(exited), C(created), C(paused) or C(restarting).
+        - C(missing) where the lab was declared, is not ephemeral, and has no container.
+      type: str
+    declared_state: {description: "Whether it was last declared to be C(started) or C(stopped).", type: str}
     since: {description: When it was last started (ISO 8601)., type: str}
     url: {description: Address to open., type: str}
     bind_address: {description: Address of the host that it listens on., type: str}

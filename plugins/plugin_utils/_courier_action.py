@@ -53,12 +53,15 @@ class CourierAction(ActionBase):
         program = zlib.compress(text.encode(), 9)
         start = f"import sys,zlib;exec(zlib.decompress(sys.stdin.buffer.read({len(program)})))"
         python = self._python()
-        command = f"{self._compute_environment_string()} {python} -c {shlex.quote(start)}".strip()
+        # Without -I, files of the directory that one logs into would be taken for modules, by root too.
+        command = f"{self._compute_environment_string()} {python} -I -c {shlex.quote(start)}".strip()
         if self._is_pipelining_enabled("new"):
             done = self._low_level_execute_command(command, in_data=program + bulk)
         else:
-            path = f"{self._make_tmp_path()}order"
+            folder = self._make_tmp_path()
+            path = f"{folder}order"
             self._transfer_data(path, program + bulk)
+            self._fixup_perms2([folder, path], execute=False)
             done = self._low_level_execute_command(f"{command} < {shlex.quote(path)}")
             self._remove_tmp_path(self._connection._shell.tmpdir)
         try:

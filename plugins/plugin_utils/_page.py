@@ -9,7 +9,7 @@ import html
 from collections.abc import Mapping
 from typing import Any
 
-from ._status import any_gpus, gpu_names, gpus_of, last_activity, memory_of, state_of, summary
+from ._status import any_gpus, gpu_names, gpus_of, in_trouble, last_activity, memory_of, state_of, summary
 
 # Name of a column -> its share of the page; a browser need not look at all rows for it.
 COLUMNS = {
@@ -41,7 +41,8 @@ td { padding: .4rem .6rem; border-top: 1px solid var(--line); vertical-align: to
 .bad { color: var(--bad); font-weight: 600; } .note { color: var(--note); }
 tr[hidden] { display: none; }
 @media (max-width: 50rem) {
-  body { padding: 1rem; } thead { display: none; } tr { display: block; border: 1px solid var(--line);
+  body { padding: 1rem; } thead tr { display: flex; flex-wrap: wrap; } th { position: static; }
+  tr { display: block; border: 1px solid var(--line);
     border-radius: .5rem; margin-bottom: .7rem; padding: .3rem .2rem; }
   td { display: grid; grid-template-columns: 7.5rem 1fr; border: 0; padding: .15rem .6rem; }
   td::before { content: attr(data-name); color: var(--soft); }
@@ -129,12 +130,13 @@ def _silent(status: Mapping[str, Any]) -> str:
 
 
 def _row(lab: Mapping[str, Any], gpus: bool) -> str:
-    trouble = not lab["healthy"] or bool(lab["drift"])
+    trouble = in_trouble(lab) or bool(lab["drift"])
+    kind = "bad" if in_trouble(lab) else "good" if lab["healthy"] else "note"
     marks = f"{' data-trouble=1' if trouble else ''}{' data-busy=1' if lab['busy'] else ''}"
     size = (lab["work_dir"] or {}).get("size")
     used = (lab["memory"] or {}).get("used")
     cells = [
-        _cell("State", _text(state_of(lab)), "good" if lab["healthy"] else "bad", title=lab["reason"]),
+        _cell("State", _text(state_of(lab)), kind, title=lab["reason"]),
         _cell("Host", _text(lab["host"])),
         _cell("Lab", _link(lab)),
         _cell("Kernels", _kernels(lab), key=len(lab["kernels"])),

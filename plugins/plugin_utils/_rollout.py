@@ -69,8 +69,8 @@ def report(
 
 def _canary(labs: Mapping[str, Sequence[Any]], everybody: Sequence[str], canary: Any) -> list[str]:
     """By default the first host that has labs: one without would show nothing."""
-    named = [word.strip() for word in canary.split(",")] if isinstance(canary, str) else list(canary or [])
-    named = [word for word in named if word]
+    given = list(canary) if isinstance(canary, (list, tuple)) else str(canary or "").split(",")
+    named = list(dict.fromkeys(word for word in (str(item).strip() for item in given) if word))
     for host in named:
         if host not in everybody:
             raise WrongRollout(f"upgrade_canary: {host!r} is none of this run's hosts, {', '.join(everybody)}.")

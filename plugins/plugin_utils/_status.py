@@ -12,9 +12,13 @@ from typing import Any
 
 GPUS = "GPUS"  # a column where there is a lab with any
 HEADING = ("HOST", "LAB", "STATE", "KERNELS", "MEMORY", "JUPYTERLAB", "DRIFT", "ADDRESS")
+# What every form tells of a lab.
+KEYS = {"busy", "drift", "healthy", "host", "image", "jupyterlab_version", "kernels", "memory", "name"}
+KEYS |= {"python_version", "reason", "state", "url", "work_dir"}
 # Name of a metric -> what it is, and its value for a lab; None where nobody can tell.
 METRICS = {
     "healthy": ("Whether the server of the lab answers.", lambda lab: int(lab["healthy"])),
+    "in_trouble": ("Whether the lab is not as well as it was declared to be.", lambda lab: int(in_trouble(lab))),
     "busy": ("Whether a kernel of the lab is executing.", lambda lab: int(lab["busy"])),
     "kernels": ("Kernels of the lab.", lambda lab: len(lab["kernels"])),
     "memory_bytes": ("Memory that the lab uses.", lambda lab: (lab["memory"] or {}).get("used")),
@@ -51,7 +55,7 @@ def gather(said: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         labs += [{"host": name, **lab} for lab in result.get("labs") or []]
     return {
         "hosts": sorted(hosts, key=lambda host: (host["healthy"], host["name"])),
-        "labs": sorted(labs, key=lambda lab: (lab["healthy"], not lab["drift"], lab["host"], lab["name"])),
+        "labs": sorted(labs, key=lambda lab: (not in_trouble(lab), not lab["drift"], lab["host"], lab["name"])),
     }
 
 
@@ -79,17 +83,22 @@ def select(status: Mapping[str, Any], expression: str) -> dict[str, Any]:
         raise WrongSelection(f"select: {expression!r} cannot be evaluated: {_why(error)}") from None
     if found is None:
         found = []
-    if not isinstance(found, list) or not all(
-        isinstance(lab, dict) and {"host", "healthy", "kernels", "drift", "work_dir"} <= set(lab) for lab in found
-    ):
+    if not isinstance(found, list) or not all(isinstance(lab, dict) and set(lab) >= KEYS for lab in found):
         raise WrongSelection(f"select: {expression!r} finds no labs: one that does is 'labs[?busy]'.")
-    return {**status, "labs": found}
+    once = {(lab["host"], lab["name"]): lab for lab in found}
+    return {**status, "labs": list(once.values())}
 
 
 def _why(error: Exception) -> str:
     """An error in one line, without its middle where that repeats all labs."""
     line = " ".join(str(error).split())
     return line if len(line) <= 300 else f"{line[:150]} ... {line[-150:]}"
+
+
+def in_trouble(lab: Mapping[str, Any]) -> bool:
+    """Whether a lab is not as well as it was declared to be: one that is stopped may be meant to."""
+    at_rest = lab.get("declared_state") == "stopped" and lab["state"] in ("exited", "created")
+    return not lab["healthy"] and not at_rest
 
 
 def last_activity(lab: Mapping[str, Any]) -> str:
@@ -104,7 +113,7 @@ def summary(status: Mapping[str, Any]) -> str:
         f"{len(hosts)} host{'s' * (len(hosts) != 1)}",
         *_count(sum(not host["reachable"] for host in hosts), "unreachable"),
         f"{len(labs)} lab{'s' * (len(labs) != 1)}",
-        *_count(sum(not lab["healthy"] for lab in labs), "in trouble"),
+        *_count(sum(map(in_trouble, labs)), "in trouble"),
         *_count(sum(bool(lab["drift"]) for lab in labs), "drifted"),
         *_count(sum(lab["busy"] for lab in labs), "busy"),
     ]

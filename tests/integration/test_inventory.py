@@ -22,11 +22,15 @@ def test_groups_by_state_image_and_host():
     said = ["labs", "lab_state_running", "lab_healthy", "lab_busy", "lab_image_myjupyter:latest", "lab_on_gpu1"]
     assert groups_of(LAB) == said
     assert groups_of(DOWN)[1:3] == ["lab_state_exited", "lab_in_trouble"]
+    assert groups_of({**DOWN, "declared_state": "stopped"})[1:3] == ["lab_state_exited", "lab_image_myjupyter:latest"]
 
 
 def show(folder, status):
     """What ansible-inventory says of a host's inventory and the labs beside it."""
-    hosts = {"hosts": {"gpu1": {"ansible_host": "192.0.2.1", "other": 1}}, "vars": {"ansible_user": "admin"}}
+    hosts = {
+        "hosts": {"gpu1": {"ansible_host": "192.0.2.1", "other": 1}, "www.gpu1": {}},
+        "vars": {"ansible_user": "admin"},
+    }
     (folder / "inventory.json").write_text(json.dumps({"all": hosts}))
     (folder / "labs.json").write_text(status)
     keyed = [{"key": "lab.jupyterlab_version", "prefix": "version"}]
@@ -50,6 +54,25 @@ def test_labs_are_hosts_reached_by_way_of_their_own(tmp_path):
     assert said["lab_image_myjupyter_latest"]["hosts"] == ["ana.gpu1", "ben.gpu1"]
     assert said["lab_busy"]["hosts"] == ["ana.gpu1"] and said["lab_in_trouble"]["hosts"] == ["ben.gpu1"]
     assert said["version_4_6_1"]["hosts"] == ["ana.gpu1", "ben.gpu1"]
+
+
+def test_files_beside_the_inventory_say_how_a_host_is_reached(tmp_path):
+    for name, text in {
+        "host_vars/gpu1": {"ansible_port": 2222},
+        "group_vars/all": {"ansible_user": "gpuadmin"},
+    }.items():
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / f"{name}.json").write_text(json.dumps(text))
+    said = json.loads(show(tmp_path, json.dumps({"labs": [LAB]})).stdout)["_meta"]["hostvars"]["ana.gpu1"]
+    assert (said["ansible_host"], said["ansible_port"], said["ansible_user"]) == ("192.0.2.1", 2222, "gpuadmin")
+
+
+@pytest.mark.parametrize(
+    "labs", [[{**LAB, "name": "www"}], [{**LAB, "name": "x.y", "host": "z"}, {**LAB, "name": "x", "host": "y.z"}]]
+)
+def test_a_lab_never_becomes_another_host(tmp_path, labs):
+    said = show(tmp_path, json.dumps({"labs": labs})).stderr
+    assert "is another host already: rename the lab or the host" in " ".join(said.split())
 
 
 @pytest.mark.parametrize("status", ["", "{}", "[]", '{"labs": [{}]}'])

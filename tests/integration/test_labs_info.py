@@ -50,7 +50,26 @@ def test_a_stopped_lab(host):
     host.labs(host.lab(state="stopped"))
     about = one(host)
     assert (about["state"], about["healthy"], about["reason"]) == ("exited", False, "it is exited")
-    assert about["memory"] is None and about["drift"] == {}
+    assert about["memory"] is None and about["drift"] == {} and about["declared_state"] == "stopped"
+    host.engine.start(host.name())
+    assert one(host, sizes=False)["drift"] == {"state": {"declared": "stopped", "found": "started"}}
+
+
+def test_a_lab_whose_container_was_removed_is_told_of(host):
+    host.labs(host.lab(), host.lab("b", ephemeral=True))
+    for short in "ab":
+        host.engine.remove_container(host.name(short), force=True)
+    about = one(host)
+    assert (about["state"], about["declared_state"], about["healthy"]) == ("missing", "started", False)
+    assert about["reason"].startswith("its container was removed") and about["work_dir"]["owner"]
+    host.labs(host.lab(state="absent"))
+    assert host.info()["labs"] == []
+
+
+def test_a_note_that_was_cut_off_is_passed_over(host):
+    host.labs(host.lab())
+    (host.path / f"state/declared/{host.name()}.json").write_text("")
+    assert one(host)["drift"] == {} and not host.labs(host.lab())["changed"]
 
 
 def test_a_server_that_does_not_answer(host):

@@ -130,6 +130,33 @@ def test_what_apt_would_fetch():
     assert _debs.lacking(found, {"zlib1g_1%3a1.2_amd64.deb": 100, "tini_0.19.0-1+b3_amd64.deb": 1}) == found[1:]
 
 
+def test_mirrors_of_a_cloud_have_other_addresses():
+    place = "mirror+file:/etc/apt/mirrors/debian.list/pool/main/t"
+    line = f"'{place}/tini_0.19.0-1_amd64.deb' tini_0.19.0-1_amd64.deb 200 SHA256:0"
+    assert _debs.files(line) == [_debs.Deb("tini_0.19.0-1_amd64.deb", 200)]
+
+
+@pytest.mark.parametrize(
+    "part, name, ours",
+    [
+        ("images", "0123456789ab", True),
+        ("images", "photos", False),
+        ("images/0123456789ab", "sha256-0f", True),
+        ("images/0123456789ab", "notes.txt", False),
+        ("packages", "bookworm", True),
+        ("packages", "mine", False),
+        ("packages/bookworm", "tini_0.19.0-1_amd64.deb", True),
+        ("packages/bookworm", "mine.tar", False),
+        ("collection", "myjupyter-fleet-0.1.0.tar.gz", True),
+        ("collection", "other-fleet-0.1.0.tar.gz", False),
+        ("wheels", "jmespath-1.0.1-py3-none-any.whl", True),
+        ("wheels", "index.html", False),
+    ],
+)
+def test_what_a_bundle_may_remove(part, name, ours):
+    assert _bundle.is_ours(part, name) == ours
+
+
 def test_an_index_names_its_files():
     debs = [_debs.Deb("b_1%3a2_all.deb", 2, "Package: b\n", ONE), _debs.Deb("a.deb", 1, "Package: a", TWO)]
     text = _debs.index(debs)

@@ -24,6 +24,7 @@ OURS = {"live-restore": True, "log-opts": {"max-size": "10m", "max-file": "3"}}
         ({"log-opts": {"compress": "true"}}, {"log-opts": {"compress": None}}, {"live-restore": True}),
         ({"dns": ["1.1.1.1"]}, {"dns": ["9.9.9.9"]}, {"dns": ["9.9.9.9"], **OURS}),
         ({"dns": ["1.1.1.1"]}, {"dns": None}, OURS),
+        ({"log-opts": None}, {}, OURS),
         ({"runtimes": {"a": {"path": "/a"}}}, {"runtimes": {"b": {"path": "/b"}}},
          {"runtimes": {"a": {"path": "/a"}, "b": {"path": "/b"}}, **OURS}),
     ],
@@ -54,6 +55,16 @@ def test_nvidias_runtime_is_registered_where_nobody_says_otherwise(found, declar
     assert merged.get("runtimes") == runtimes
     assert _daemon.merge(merged, declared, gpus=True) == merged
     assert "runtimes" not in _daemon.merge({}, {})
+
+
+def test_what_a_flag_says_is_not_said_again():
+    assert _daemon.merge({}, {}, flags=["live-restore", "log-driver"]) == {}
+    assert _daemon.keys_of(["log-opt", "mtu"]) == {"log-opts", "mtu"}
+
+
+def test_marks_of_an_editor_are_passed_over():
+    assert _daemon.parse('\ufeff{"debug": true}') == {"debug": True}
+    assert _daemon.merge({"runtimes": None}, {}, gpus=True)["runtimes"] == NVIDIA
 
 
 def test_a_swarm_is_not_given_live_restore():

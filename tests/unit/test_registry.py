@@ -118,3 +118,15 @@ def test_bad_input_is_refused(option, value):
 def test_nothing_secret_is_told():
     asked = wanted(password="secret")
     assert "secret" not in str(_registry.result(asked, _registry.plan(asked, BARE)))
+
+
+def test_an_address_is_the_same_however_it_is_written():
+    asked = wanted(names=["2001:DB8::7", "gpu_1"])
+    assert asked.names == ("2001:db8::7", "gpu_1")
+    assert _registry.plain("2001:DB8:0:0:0:0:0:7") == "2001:db8::7"
+
+
+@pytest.mark.parametrize("option, value", [("names", ["gpu_1"]), ("data", "/srv"), ("data", "/var/lib")])
+def test_what_cannot_be_a_registrys_is_refused(option, value):
+    with pytest.raises(InvalidInput, match=f"^{option}: "):
+        wanted(**{option: value})

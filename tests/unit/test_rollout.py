@@ -20,6 +20,7 @@ def plan(labs=None, everybody=("gpu1", "gpu2", "gpu3"), **options):
         ({"canary": "gpu3"}, ["gpu3", "gpu1", "gpu2"], [1, "10%", "30%", "100%"]),
         ({"canary": "gpu3, gpu1", "waves": "1,50%"}, ["gpu3", "gpu1", "gpu2"], [2, "1", "50%"]),
         ({"canary": ["gpu1"], "waves": [2]}, ["gpu1", "gpu2", "gpu3"], [1, "2"]),
+        ({"canary": "gpu2,gpu2"}, ["gpu2", "gpu1", "gpu3"], [1, "10%", "30%", "100%"]),
         ({"waves": 5}, ["gpu2", "gpu1", "gpu3"], [1, "5"]),
     ],
 )
@@ -35,6 +36,7 @@ def test_a_host_without_labs_shows_nothing_unless_there_is_no_other():
 @pytest.mark.parametrize(
     "options, sentence",
     [
+        ({"canary": 9}, "upgrade_canary: '9' is none of this run's hosts"),
         ({"canary": "gpu9"}, "upgrade_canary: 'gpu9' is none of this run's hosts, gpu1, gpu2, gpu3."),
         ({"labs": {"gpu1": []}, "canary": "gpu2"}, "upgrade_canary: 'gpu2' was lost before its labs"),
         ({"waves": "10%,many"}, "upgrade_waves: 'many' should be a number of hosts or a share such as 10%."),

@@ -101,6 +101,9 @@ def test_beside_an_engine_elsewhere_one_of_our_own_can_be_had():
         ({"engine": replace(RUNNING, outdated=True)}, {}, "restart"),
         ({}, {"proxies": {"http": "http://10.0.0.1:3128"}}, "restart"),
         ({}, {"registry_certificates": {"registry.example.com": CERTIFICATE}}, "nothing"),
+        ({}, {"daemon": {"features": {"buildkit": True}}}, "reload"),
+        ({}, {"daemon": {"features": {"containerd-snapshotter": True}}}, "restart"),
+        ({"engine": replace(RUNNING, containers=2)}, {"daemon": {"data-root": "/var/lib/docker/"}}, "restart"),
     ],
 )
 def test_what_dockerd_needs(change, params, then):
@@ -122,6 +125,27 @@ def test_an_engine_that_boot_forgets_is_enabled():
         ({"engine": None}, {"manage": "never"}, "no engine answers"),
         ({"users": {"ada": None}}, {"users": ["ada"]}, "'ada' has no account"),
         ({"engine": replace(RUNNING, containers=2)}, {"daemon": {"data-root": "/srv"}}, "would hide the 2 containers"),
+        (
+            {"engine": replace(RUNNING, containers=2)},
+            {"daemon": {"userns-remap": "default"}},
+            "daemon.userns-remap: 'default' would hide the 2 containers",
+        ),
+        (
+            {"engine": replace(RUNNING, containers=2)},
+            {"daemon": {"features": {"containerd-snapshotter": True}}},
+            "daemon.containerd-snapshotter: .* would hide the 2 containers",
+        ),
+        (
+            {"engine": replace(RUNNING, containers_running=3)},
+            {"daemon": {"live-restore": False}, "version": "27"},
+            "version: docker.io=27.* would end 3 running containers",
+        ),
+        ({"flags": frozenset({"mtu"})}, {"daemon": {"mtu": 1400}}, "daemon.mtu: 1400 is given to dockerd as a flag"),
+        (
+            {"engine": None, "packages": {}, "dockerd": "", "beside": "unix:///run/user/1000/docker.sock"},
+            {},
+            "answers at unix:///run/user/1000/docker.sock: use it without become",
+        ),
         (
             {"engine": replace(RUNNING, containers_running=3)},
             {"daemon": {"live-restore": False, "mtu": 1400}},
@@ -167,6 +191,71 @@ def test_proxies_go_where_the_engine_is_started_from(services, more):
     assert plan(again, **params).steps == ()
 
 
+@pytest.mark.parametrize("key", [False, "no", "false"])
+@pytest.mark.parametrize("value", ["localhost,10.0.0.0/8", ["localhost", "10.0.0.0/8"]])
+def test_no_is_a_word_that_yaml_reads_otherwise(key, value):
+    result = plan(DONE, proxies={key: value})
+    assert 'NO_PROXY="localhost,10.0.0.0/8"\n' in result.files[_setup.ENV_FILE]
+
+
+def test_a_line_without_an_end_stays_whole():
+    found = replace(DONE, services="sysv", files={**DONE.files, _setup.SYSV_DEFAULTS: 'DOCKER_OPTS="--dns 9.9.9.9"'})
+    text = plan(found, proxies={"http": "http://10.0.0.1:3128"}).files[_setup.SYSV_DEFAULTS]
+    assert text.splitlines() == ['DOCKER_OPTS="--dns 9.9.9.9"', _setup.SYSV_LINE]
+
+
+def test_what_no_engine_can_judge_yet_waits_until_one_is_there():
+    params = {"daemon": {"registry-mirror": ["x"], "live-restore": False}}
+    first = plan(BARE, state="configured", **params).files["/etc/docker/daemon.json"]
+    assert "registry-mirror" not in first and '"live-restore": false' in first
+    assert "registry-mirror" in plan(BARE, **params).files["/etc/docker/daemon.json"]
+
+
+FEDORA = _packages.Release("Fedora Linux 42", "redhat", "fedora")
+
+
+@pytest.mark.parametrize("change", [{"dockerd": ""}, {"flags": frozenset({"live-restore", "log-driver"})}])
+def test_what_dockerd_has_as_a_flag_is_not_written_too(change):
+    found = replace(BARE, release=FEDORA, dockerd="/usr/bin/dockerd", packages={"moby-engine": "27"}, **{})
+    assert not plan(replace(found, **change)).files
+    assert plan(replace(found, dockerd=""), source="docker").files
+
+
+def test_a_locked_version_is_unlocked_to_be_changed_and_locked_again():
+    there = dict.fromkeys((*_packages.FROM_DOCKER, "ca-certificates"), "3:27.3.1-1.el9")
+    found = replace(DONE, release=ROCKY, packages=there, held=frozenset({"docker-ce", "docker-ce-cli"}))
+    result = plan(found, version="27.5", hold=True)
+    assert result.packages == ("docker-ce-27.5*", "docker-ce-cli-27.5*")
+    assert result.unlock == result.hold == ("docker-ce", "docker-ce-cli")
+    assert plan(found, version="27.3", hold=True).unlock == ()
+
+
+@pytest.mark.parametrize(
+    "locks, names",
+    [
+        ("", []),
+        ("docker-ce-cli-1:27.3.1-1.el9.*", ["docker-ce-cli"]),
+        ("# by hand\n3:docker-ce-27.3.1-1.el9.*\n", ["docker-ce"]),
+        ("!docker-ce-3:27.3.1-1.el9.*", []),
+        ('[[packages]]\nname = "docker-ce"\n', ["docker-ce"]),
+    ],
+)
+def test_what_dnf_has_locked(locks, names):
+    assert _packages.locked(locks) == names
+
+
+@pytest.mark.parametrize(
+    "wanted, pinned",
+    [
+        ("20.10.2", "docker.io=20.10.2[!0-9]*"),
+        ("26.1", "docker.io=26.1*"),
+        ("20.10.24+dfsg1-1", "docker.io=20.10.24+dfsg1-1*"),
+    ],
+)
+def test_a_version_in_full_is_no_other_one(wanted, pinned):
+    assert _packages.missing(("docker.io",), wanted, {}, "debian") == [pinned]
+
+
 def test_a_proxys_password_is_not_shown():
     wanted = _setup.parse({**PARAMS, "proxies": {"http": "http://u:secret@10.0.0.1"}})
     assert "secret" not in str(_setup.result(_decide.plan(wanted, DONE), DONE))
@@ -179,6 +268,8 @@ def test_a_proxys_password_is_not_shown():
         ({"version": "27 3"}, "version: '27 3' is no version"),
         ({"proxies": {"ftp": "x"}}, "proxies: 'ftp' is not known"),
         ({"proxies": {"http": 'a"b'}}, "percent-encode"),
+        ({"daemon": {"data-root": "~/docker"}}, "daemon.data-root: '~/docker' should be an absolute path"),
+        ({"daemon": {"log-opts": "max-size=1m"}}, "daemon.log-opts: 'max-size=1m' should be a mapping"),
         ({"registry_certificates": {"a/b": CERTIFICATE}}, "is no registry"),
         ({"registry_certificates": {"a.b": "/etc/ca.pem"}}, "is no PEM certificate"),
     ],

@@ -53,6 +53,15 @@ def test_nothing_is_a_heading_and_a_count():
     assert fleet_status({})[-1] == "0 hosts, 0 labs"
 
 
+def test_a_lab_at_rest_is_no_trouble():
+    at_rest = {**BEN, "declared_state": "stopped", "drift": {}}
+    shown = fleet_status({"one": {"labs": [at_rest]}})
+    assert shown[-1] == "1 host, 1 lab"
+    metrics = fleet_status({"one": {"labs": [at_rest]}}, format="prometheus").splitlines()
+    assert 'myjupyter_lab_in_trouble{host="one",lab="ben"} 0' in metrics
+    assert fleet_status({"one": {"labs": [{**at_rest, "state": "missing"}]}})[-1] == "1 host, 1 lab, 1 in trouble"
+
+
 def test_memory_that_cannot_be_told():
     lab = {**ANA, "memory": {"used": None, "allowed": 0}}
     assert "  -  " in fleet_status({"one": {"labs": [lab]}})[1]
@@ -66,6 +75,7 @@ def test_memory_that_cannot_be_told():
         ("labs[?!healthy]", ["ben"]),
         ("labs[?host=='two']", []),
         ("labs[?kernels[?notebook=='a.ipynb']]", ["ana"]),
+        ("[labs[?busy], labs[?healthy]][]", ["ana"]),
         ("nothing", []),
     ],
 )
@@ -96,7 +106,17 @@ def test_a_refusal_does_not_repeat_the_labs():
     assert len(str(refused.value)) < 400 and """expected one of: ['number'], received: "array\"""" in str(refused.value)
 
 
-@pytest.mark.parametrize("expression", ["labs[?", "labs[].name", "length(labs)", "hosts", "labs[?busy=="])
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "labs[?",
+        "labs[].name",
+        "labs[].{host: host, name: name, healthy: healthy}",
+        "length(labs)",
+        "hosts",
+        "labs[?busy==",
+    ],
+)
 def test_what_selects_no_labs_is_refused(expression):
     with pytest.raises(AnsibleFilterError, match="select: .* (is no JMESPath expression|finds no labs)"):
         fleet_status(SAID, select=expression)

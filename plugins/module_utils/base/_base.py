@@ -68,6 +68,11 @@ class Base:
         return f"{self.registry_repository}:lab-{self.jupyterlab}"
 
     @property
+    def is_exact(self) -> bool:
+        """Whether one version is asked for: the Docker Stacks have no tags for less."""
+        return self.jupyterlab.count(".") != 1 and self.jupyterlab != "4"
+
+    @property
     def archive_mark(self) -> str:
         """The second name of an image that came from an archive, by which it is known again."""
         return f"{self.name.rpartition(':')[0]}:from-archive"

@@ -22,6 +22,7 @@ from ._base import Base, Choice
 Show = Callable[[str], None]
 
 PROBE_SECONDS = 10
+IN_FULL = "The Docker Stacks have tags of full versions only: write jupyterlab_version as 4.6.1."
 THERE = {
     "registry": "the registry's image is there",
     "archive": "the archive's image is there",
@@ -70,7 +71,7 @@ def choose(engine: Engine, wanted: Base) -> Choice:
 def apply(engine: Engine, wanted: Base, choice: Choice, show: Show) -> None:
     """Do what was chosen; afterwards the image has its name."""
     if choice.source == "registry":
-        _images.pull(engine, wanted.registry_reference, "", show)
+        _pull(engine, wanted, show)
         _images.name(engine, wanted.registry_reference, wanted.name)
     elif choice.source == "archive":
         if not os.path.isfile(wanted.archive):
@@ -82,6 +83,15 @@ def apply(engine: Engine, wanted: Base, choice: Choice, show: Show) -> None:
         _make_base(engine, wanted, show)
 
 
+def _pull(engine: Engine, wanted: Base, show: Show) -> None:
+    try:
+        _images.pull(engine, wanted.registry_reference, "", show)
+    except EngineError as error:
+        if wanted.is_exact:
+            raise
+        raise EngineError(f"{error} {IN_FULL}") from error
+
+
 def _origin(engine: Engine, wanted: Base, found: dict[str, Any]) -> str:
     """How the image that is there came, a key of THERE; empty where it is not made of what is asked for."""
     if found["Id"] == _images.find(engine, wanted.registry_reference).get("Id"):
@@ -90,7 +100,7 @@ def _origin(engine: Engine, wanted: Base, found: dict[str, Any]) -> str:
         return "archive"
     if any(tag.startswith(f"{wanted.registry_repository}:") for tag in found.get("RepoTags") or []):
         return ""
-    made_from = (found["Config"].get("Labels") or {}).get(_base.LABEL)
+    made_from = ((found.get("Config") or {}).get("Labels") or {}).get(_base.LABEL)
     if not made_from:
         return "hand"
     return "build" if made_from == _base.digest(wanted, _rootfs.host()) else ""
@@ -103,7 +113,7 @@ def _first(engine: Engine, wanted: Base) -> Choice:
     try:
         _images.latest_digest(impatient, reference)
     except EngineError as error:
-        cause = f"{reference} cannot be had: {str(error).partition(': ')[2]}"
+        cause = f"{reference} cannot be had: {str(error).partition(': ')[2]}{'' if wanted.is_exact else f' {IN_FULL}'}"
         return Choice("archive" if wanted.archive else "build", cause)
     return Choice("registry", f"{reference} can be had")
 
@@ -146,7 +156,7 @@ def _ensure_rootfs(engine: Engine, wanted: Base, release: str, show: Show) -> st
     """The name of an image with the packages of ``wanted``; one that is there serves, unless all is to be fresh."""
     name = f"{_base.ROOTFS}:{release}"
     found = _images.find(engine, name)
-    labels = found["Config"].get("Labels") or {} if found else {}
+    labels = (found.get("Config") or {}).get("Labels") or {} if found else {}
     if wanted.refresh or labels.get(_base.LABEL) != _base.rootfs_digest(wanted, release):
         _images.name(engine, _rootfs.make(engine, wanted, release, show), name)
         _forget(engine, found.get("Id", ""))

@@ -20,6 +20,12 @@ SUMS, MANIFEST, README = "SHA256SUMS", "MANIFEST.json", "README.md"
 CONTENTS = "contents.json"  # of the folder of an image: what images its files make
 # What a bundle is made of; everything else in its directory is somebody's own.
 PARTS = ("collection", "images", "packages", "wheels")
+# The names in each part, and in the folders below it, that a bundle makes. Others are somebody's own too.
+NAMES = {
+    "collection": r"myjupyter-fleet-.+\.tar\.gz", "images": "[0-9a-f]{12}", "packages": "|".join(RELEASES),
+    "wheels": r".+\.whl|requirements\.txt",
+}  # fmt: skip
+NAMES_BELOW = {"images": r"sha256-.+|contents\.json", "packages": r".+\.deb|Packages|partial|lock"}
 # What a host needs besides an engine: the SDK, what Ansible's own module for APT needs, and what a controller needs.
 BESIDE = (_packages.SDK, "python3-apt", "python3-venv")
 
@@ -61,6 +67,12 @@ def parse(options: Mapping[str, Any]) -> Wanted:
         collection=options["collection"],
         requirements=options["requirements"],
     )
+
+
+def is_ours(part: str, name: str) -> bool:
+    """Whether a bundle makes something of that name in a part, or in a folder of one."""
+    top, _slash, below = part.partition("/")
+    return bool(re.fullmatch((NAMES_BELOW if below else NAMES)[top], name))
 
 
 def names(wanted: Wanted, release: str) -> list[str]:

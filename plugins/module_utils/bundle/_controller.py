@@ -34,8 +34,8 @@ def wheels(wanted: Wanted, check: bool) -> list[str]:
         with tempfile.TemporaryDirectory() as scratch:
             for python in pythons:
                 _download(wanted, python, scratch)
-            shutil.rmtree(os.path.join(wanted.path, "wheels"), ignore_errors=True)
-            shutil.copytree(scratch, os.path.join(wanted.path, "wheels"))
+            _files.sweep(wanted.path, "wheels", lambda _name: False, check)
+            shutil.copytree(scratch, os.path.join(wanted.path, "wheels"), dirs_exist_ok=True)
         _files.write(os.path.join(wanted.path, STAMP), stamp)
     return [f"fetch wheels for Python {', '.join(map(_wheels.text, pythons))}"]
 

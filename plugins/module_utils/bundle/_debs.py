@@ -68,7 +68,7 @@ def own_settings(folder: str, dump: str) -> str:
 
 def files(said: str) -> list[Deb]:
     """The packages that `apt-get --print-uris` would fetch, by the names that APT gives their files."""
-    rows = [shlex.split(line) for line in said.splitlines() if re.match(r"'\w+:", line)]
+    rows = [shlex.split(line) for line in said.splitlines() if re.match(r"'[\w.+-]+:", line)]
     return [Deb(row[1], int(row[2])) for row in rows]
 
 

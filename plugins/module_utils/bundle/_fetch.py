@@ -31,6 +31,10 @@ def fetch(wanted: _bundle.Wanted, release: str, check: bool) -> list[str]:
     with tempfile.TemporaryDirectory() as scratch:
         apt = _prepare(scratch, release, wanted.recommends)
         needed = _debs.files(_apt([*apt, "--print-uris", "install", *_bundle.names(wanted, release)], release))
+        if not needed:
+            raise FleetError(
+                f"bundle_releases: APT names no files of packages for {release}: `apt-get update` may help."
+            )
         lacking = _debs.lacking(needed, _there(folder))
         names = {deb.file for deb in needed}
         extra = _files.sweep(wanted.path, part, lambda name: name in {*names, _debs.INDEX}, check)

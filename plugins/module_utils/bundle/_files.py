@@ -75,9 +75,10 @@ def drop_damaged(path: str) -> list[str]:
 
 
 def sweep(path: str, part: str, keep: Callable[[str], bool], check: bool) -> list[str]:
-    """Remove those entries of a part that are not to be kept; their names."""
+    """Remove those entries of a part that a bundle makes and that are not to be kept; their names."""
     folder = os.path.join(path, part)
-    going = sorted(name for name in os.listdir(folder) if not keep(name)) if os.path.isdir(folder) else []
+    there = os.listdir(folder) if os.path.isdir(folder) else []
+    going = sorted(name for name in there if _bundle.is_ours(part, name) and not keep(name))
     for name in going if not check else ():
         entry = os.path.join(folder, name)
         if os.path.isdir(entry):

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from .._errors import FleetError
@@ -18,8 +18,20 @@ RELOADABLE = frozenset(
     | {"max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts", "registry-mirrors", "runtimes"}
     | {"shutdown-timeout"}
 )
+# With another of these, an engine does not see the containers that it has: they run on, and nobody can reach them.
+HIDING = frozenset({"containerd", "containerd-namespace", "data-root", "exec-root", "graph", "storage-driver"})
+HIDING |= {"containerd-snapshotter", "userns-remap"}
+# A feature that waits for a restart, among others that do not.
+SNAPSHOTTER = "containerd-snapshotter"
 # Filled in where neither the file nor the user says anything: labs outlive dockerd, logs do not fill the disk.
 ROTATION = {"max-size": "10m", "max-file": "3"}
+# Flags with another name there: https://docs.docker.com/reference/cli/dockerd/
+KEYS_OF_FLAGS = {
+    "default-ulimit": "default-ulimits", "exec-opt": "exec-opts", "host": "hosts", "label": "labels",
+    "insecure-registry": "insecure-registries", "log-opt": "log-opts", "registry-mirror": "registry-mirrors",
+    "storage-opt": "storage-opts",
+}  # fmt: skip
+OURS = ("live-restore", "log-driver", "log-opts")
 ROTATING_DRIVERS = ("json-file", "local")
 # As NVIDIA's own tool registers it; an entry that is there stays as it is.
 NVIDIA_RUNTIME = {"nvidia": {"path": "nvidia-container-runtime"}}
@@ -27,10 +39,11 @@ NVIDIA_RUNTIME = {"nvidia": {"path": "nvidia-container-runtime"}}
 
 def parse(text: str | None) -> dict[str, Any]:
     """What daemon.json says now; no file, or an empty one, says nothing. Raises FleetError."""
-    if not (text or "").strip():
+    text = (text or "").lstrip("\ufeff")
+    if not text.strip():
         return {}
     try:
-        found = json.loads(text or "")
+        found = json.loads(text)
     except ValueError as error:
         raise FleetError(
             f"{DAEMON_JSON} is not valid JSON ({error}): repair it, or move it away; it was left as it is."
@@ -41,30 +54,41 @@ def parse(text: str | None) -> dict[str, Any]:
 
 
 def merge(
-    found: Mapping[str, Any], declared: Mapping[str, Any], swarm: bool = False, gpus: bool = False
+    found: Mapping[str, Any], declared: Mapping[str, Any], swarm: bool = False, gpus: bool = False,
+    flags: Container[str] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """``found`` with everything ``declared``, and with our own defaults where both are silent.
 
     A declared None takes a key away. ``swarm`` (bool): the engine is part of a swarm, which refuses live-restore.
-    ``gpus`` (bool): NVIDIA's runtime is there to be registered.
+    ``gpus`` (bool): NVIDIA's runtime is there to be registered. ``flags``: keys that dockerd is given as flags; it
+    refuses what it is told twice.
     """
     result = _overlay(found, declared)
     runtimes = declared.get("runtimes", {})
     if gpus and runtimes is not None and "nvidia" not in runtimes:
-        result["runtimes"] = {**NVIDIA_RUNTIME, **result.get("runtimes", {})}
-    if "live-restore" not in declared and not swarm:
+        result["runtimes"] = {**NVIDIA_RUNTIME, **(result.get("runtimes") or {})}
+    if "live-restore" not in declared and not swarm and "live-restore" not in flags:
         result.setdefault("live-restore", True)
-    options = result.get("log-opts", {})
-    if "log-opts" not in declared and result.get("log-driver", "json-file") in ROTATING_DRIVERS:
+    options = result.get("log-opts") or {}
+    told = "log-opts" in declared or "log-opts" in flags or "log-driver" in flags
+    if not told and result.get("log-driver", "json-file") in ROTATING_DRIVERS:
         options = {**ROTATION, **options}
     # dockerd takes nothing but strings here, and YAML has numbers.
     result["log-opts"] = {key: _as_text(value) for key, value in options.items()}
     return {key: value for key, value in result.items() if value or key != "log-opts"}
 
 
+def keys_of(flags: Iterable[str]) -> frozenset[str]:
+    """What flags of dockerd are called in daemon.json."""
+    return frozenset(KEYS_OF_FLAGS.get(flag, flag) for flag in flags)
+
+
 def changed_keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """The top-level keys that differ."""
-    return sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
+    """The top-level keys that differ, and the one feature that is no setting but another store."""
+    keys = {key for key in {*before, *after} if before.get(key) != after.get(key)}
+    if _snapshotter(before) != _snapshotter(after):
+        keys |= {SNAPSHOTTER}
+    return sorted(keys)
 
 
 def needs_restart(keys: list[str]) -> list[str]:
@@ -75,6 +99,10 @@ def needs_restart(keys: list[str]) -> list[str]:
 def as_text(content: Mapping[str, Any]) -> str:
     """The file's text."""
     return json.dumps(content, indent=2) + "\n"
+
+
+def _snapshotter(content: Mapping[str, Any]) -> bool:
+    return bool((content.get("features") or {}).get(SNAPSHOTTER))
 
 
 def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from dataclasses import replace
+from typing import Any
 
 from .._errors import EngineError, FleetError, InvalidInput
 from . import _daemon, _packages
@@ -46,6 +48,11 @@ def _whose(wanted: Wanted, found: Found) -> tuple[bool, str]:
         return False, f"{about} is used and left alone: it comes from no package that is known here."
     if wanted.manage == "auto" and running and running.keeper == "hand":
         return False, f"{about} is used and left alone: somebody started it by hand (manage: always takes it over)."
+    if wanted.manage == "auto" and found.beside and not running and not packaged:
+        raise EngineError(
+            f"The engine of the user who became root answers at {found.beside}: use it without become (fleet_become: "
+            "false in the playbooks), or say manage: always for another one, of root's."
+        )
     if found.dockerd and not packaged and not running:
         raise EngineError(
             f"{found.dockerd} was installed by hand and does not run: start it, and it will be used, "
@@ -82,6 +89,10 @@ def _left_alone(wanted: Wanted, found: Found, decision: str) -> Plan:
 
 def _ours(wanted: Wanted, found: Found, decision: str, foretold: bool) -> Plan:
     packages, repository, hold = _software(wanted, found)
+    # dnf installs no other version of what is locked; apt is told to.
+    changing = {_bare(package) for package in packages} & found.held
+    unlock = sorted(changing) if found.release.family == "redhat" else []
+    hold += [name for name in unlock if wanted.hold]
     extra, venv = _sdk(wanted, found)
     toolkit = [_packages.TOOLKIT] if _needs_toolkit(wanted, found) and not found.hardware.hook else []
     packages += extra + toolkit
@@ -103,6 +114,7 @@ def _ours(wanted: Wanted, found: Found, decision: str, foretold: bool) -> Plan:
         repository=repository,
         toolkit_repository=bool(toolkit),
         hold=tuple(hold),
+        unlock=tuple(unlock),
         sdk_venv=venv,
         users=tuple(users),
         files=files,
@@ -145,10 +157,9 @@ def _needs_toolkit(wanted: Wanted, found: Found) -> bool:
 
 def _files(wanted: Wanted, found: Found, foretold: bool) -> tuple[dict[str, str], list[str]]:
     """The files to write, and the names of what changes in how dockerd runs."""
-    swarm = bool(found.engine and found.engine.swarm)
     before = _daemon.parse(found.files.get(_daemon.DAEMON_JSON))
     toolkit = _needs_toolkit(wanted, found) and (foretold or bool(found.hardware.hook))
-    after = _daemon.merge(before, wanted.daemon, swarm, toolkit)
+    after = _merged(wanted, found, toolkit)
     keys = _daemon.changed_keys(before, after)
     texts = {_daemon.DAEMON_JSON: _daemon.as_text(after)} if keys else {}
     proxies = _proxy_files(wanted, found)
@@ -163,9 +174,27 @@ def _files(wanted: Wanted, found: Found, foretold: bool) -> tuple[dict[str, str]
     if found.engine and after.get("live-restore") and not found.engine.live_restore and "live-restore" not in keys:
         keys.append("live-restore")
     # dockerd looks for the toolkit when it starts, and never again: a reload would know the runtime alone.
-    if found.engine and "nvidia" in after.get("runtimes", {}) and "nvidia" not in found.engine.runtimes and toolkit:
+    if found.engine and "nvidia" in (after.get("runtimes") or {}) and "nvidia" not in found.engine.runtimes and toolkit:
         keys.append(TOOLKIT)
     return texts, keys
+
+
+def _merged(wanted: Wanted, found: Found, toolkit: bool = False) -> dict[str, Any]:
+    """daemon.json as it shall be. Where no engine can judge it, only what is known to be right is written before one is
+    started: what is refused then is taken back, else it would stay."""
+    declared = wanted.daemon
+    if not found.engine and wanted.state != "started":
+        declared = {key: value for key, value in declared.items() if key in _daemon.OURS}
+    swarm = bool(found.engine and found.engine.swarm)
+    before = _daemon.parse(found.files.get(_daemon.DAEMON_JSON))
+    return _daemon.merge(before, declared, swarm, toolkit, _flags(wanted, found))
+
+
+def _flags(wanted: Wanted, found: Found) -> frozenset[str]:
+    """What dockerd is given as flags; of a package that is yet to come, what it is known to give."""
+    if found.dockerd or found.release.upstream != "fedora" or wanted.source == "docker":
+        return found.flags
+    return _packages.FLAGS_OF_FEDORA
 
 
 def _proxy_files(wanted: Wanted, found: Found) -> dict[str, str]:
@@ -179,7 +208,8 @@ def _proxy_files(wanted: Wanted, found: Found) -> dict[str, str]:
         texts[DROP_IN] = f"[Service]\nEnvironmentFile=-{ENV_FILE}\n"
     if found.services == "sysv":
         defaults = found.files.get(SYSV_DEFAULTS) or ""
-        texts[SYSV_DEFAULTS] = defaults if SYSV_LINE in defaults else f"{defaults}{SYSV_LINE}\n"
+        whole = defaults if not defaults or defaults.endswith("\n") else f"{defaults}\n"
+        texts[SYSV_DEFAULTS] = defaults if SYSV_LINE in defaults else f"{whole}{SYSV_LINE}\n"
     return texts
 
 
@@ -205,15 +235,21 @@ def _refuse(wanted: Wanted, found: Found, packages: list[str], keys: list[str], 
             f"No space for an engine: {found.free_space / 1e9:.1f} GB are free where it keeps its data, and "
             f"free_space asks for {wanted.free_space / 1e9:.1f}: free some, or name a roomier data-root in daemon."
         )
+    twice = sorted(_flags(wanted, found) & wanted.daemon.keys())
+    if twice:
+        raise InvalidInput(
+            f"daemon.{twice[0]}", wanted.daemon[twice[0]], "is given to dockerd as a flag already, and dockerd refuses "
+            "what it is told twice: take the flag out of its service's options, or leave this out."
+        )  # fmt: skip
     engine = found.engine
     if not engine:
         return
-    if "data-root" in keys and engine.containers:
+    hiding = [key for key in keys if key in _daemon.HIDING and not _same_root(key, wanted, engine.data_root)]
+    if hiding and engine.containers:
         raise InvalidInput(
-            "daemon.data-root",
-            wanted.daemon.get("data-root"),
-            f"would hide the {engine.containers} containers in {engine.data_root}: remove or move them first.",
-        )
+            f"daemon.{hiding[0]}", wanted.daemon.get(hiding[0]), f"would hide the {engine.containers} containers that "
+            f"the engine keeps in {engine.data_root}: remove or move them first."
+        )  # fmt: skip
     stays = _stays_alive(wanted, found)
     if then == "restart" and engine.containers_running and not stays:
         raise FleetError(
@@ -221,6 +257,12 @@ def _refuse(wanted: Wanted, found: Found, packages: list[str], keys: list[str], 
             f"{engine.containers_running} running containers, as live-restore is off: switch it on, or stop them first."
         )
     there = _package(found)
+    upgraded = [package for package in packages if _bare(package) in (there, "containerd.io")]
+    if there and upgraded and engine.containers_running and not stays:
+        raise FleetError(
+            f"version: {', '.join(upgraded)} would end {engine.containers_running} running containers, as live-restore "
+            "is off: switch it on, or stop them first."
+        )
     other = [name for name in map(_bare, packages) if name in _packages.ENGINES and name != there]
     if there and other and engine.containers_running:
         raise InvalidInput(
@@ -230,8 +272,17 @@ def _refuse(wanted: Wanted, found: Found, packages: list[str], keys: list[str], 
 
 
 def _stays_alive(wanted: Wanted, found: Found) -> bool:
-    before = _daemon.parse(found.files.get(_daemon.DAEMON_JSON))
-    return bool(_daemon.merge(before, wanted.daemon, bool(found.engine and found.engine.swarm)).get("live-restore"))
+    return bool(_merged(wanted, found).get("live-restore")) or _alive_by_flag(found)
+
+
+def _alive_by_flag(found: Found) -> bool:
+    return "live-restore" in found.flags and bool(found.engine and found.engine.live_restore)
+
+
+def _same_root(key: str, wanted: Wanted, there: str) -> bool:
+    """Whether a data-root is written otherwise but is the one that the engine has."""
+    root = str(wanted.daemon.get("data-root") or "/var/lib/docker")
+    return key == "data-root" and posixpath.normpath(root) == posixpath.normpath(there)
 
 
 def _warnings(wanted: Wanted, found: Found) -> list[str]:

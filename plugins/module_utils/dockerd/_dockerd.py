@@ -115,8 +115,6 @@ def _restart(engine: _setup.Running, plan: _setup.Plan, found: _setup.Found) -> 
     """Restart dockerd, with its containers kept alive: live-restore is loaded first, where it was off."""
     if engine.containers_running and not engine.live_restore:
         _reload(engine.pid)
-    if _setup.DROP_IN in plan.files:
-        _command(["systemctl", "daemon-reload"], "have systemd read its units again")
     if engine.keeper == "service" and found.services == "systemd":
         _systemctl("restart")
         return []
@@ -141,6 +139,7 @@ def _start(services: str, dockerd: str) -> list[str]:
 
 
 def _systemctl(verb: str) -> None:
+    run(["systemctl", "daemon-reload"])
     # After some failures in a row systemd refuses to try again.
     run(["systemctl", "reset-failed", "docker.service"])
     status, output = run(["systemctl", verb, "docker.service"])

@@ -15,6 +15,8 @@ import importlib.metadata
 import json
 import os
 import pwd
+import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -26,7 +28,7 @@ from .. import _nvidia
 from .._engine import DEFAULT_SOCKET, find
 from .._errors import EngineError
 from .._gpu import Hardware
-from . import _packages, _setup
+from . import _daemon, _packages, _setup
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PID_FILE = "/var/run/docker.pid"
@@ -35,6 +37,10 @@ BOOT_LINK = "/etc/systemd/system/multi-user.target.wants/docker.service"
 ABSENT = ("not-installed", "config-files")  # what dpkg says of packages that are gone
 MARK = "STARTED_BY=myjupyter.fleet"  # in the environment of a dockerd that we started
 SDK_PYTHONS = ("/opt/myjupyter/venv/bin/python", "/usr/bin/python3", "/usr/libexec/platform-python")
+# Where services have flags for dockerd: Fedora's package and init scripts.
+OPTION_FILES = ("/etc/sysconfig/docker", "/etc/default/docker")
+OPTIONS = r"^\s*(?:OPTIONS|DOCKER_OPTS)=(.*)$"
+DATA_ROOT = "/var/lib/docker"
 SDK_VERSIONS = "from importlib.metadata import version as v; print(v('docker'), v('requests'))"
 
 
@@ -56,7 +62,9 @@ def observe(wanted: _setup.Wanted) -> _setup.Found:
         sdk=_has_sdk(),
         files={path: read(path) for path in _setup.files_of_interest(wanted)},
         users={name: _is_member(name) for name in wanted.users},
-        free_space=_free_space(str(wanted.daemon.get("data-root") or "/var/lib/docker")),
+        free_space=_free_space(str(wanted.daemon.get("data-root") or _data_root(engine))),
+        flags=_flags(engine.pid if engine else 0),
+        beside="" if engine else _beside(),
         hardware=Hardware() if wanted.gpus == "none" else _nvidia.look(),
     )
 
@@ -185,8 +193,8 @@ def _installed(family: str) -> tuple[dict[str, str], frozenset[str]]:
     if family == "redhat":
         form = "%{NAME} %{VERSION}-%{RELEASE} installed install\\n"
         lines = run(["rpm", "-q", "--qf", form, *_packages.KNOWN])[1].splitlines()
-        locks = (read("/etc/dnf/plugins/versionlock.list") or "") + (read("/etc/dnf/versionlock.toml") or "")
-        locked = [name for name in _packages.VERSIONED if name in locks]
+        locks = f"{read('/etc/dnf/plugins/versionlock.list') or ''}\n{read('/etc/dnf/versionlock.toml') or ''}"
+        locked = _packages.locked(locks)
     elif family == "debian":
         form = "${Package} ${Version} ${db:Status-Status} ${db:Status-Want}\\n"
         lines = run(["dpkg-query", "-W", "-f", form, *_packages.KNOWN])[1].splitlines()
@@ -217,6 +225,42 @@ def _is_member(name: str) -> bool | None:
         return name in grp.getgrnam("docker").gr_mem
     except KeyError:
         return False
+
+
+def _data_root(engine: _setup.Running | None) -> str:
+    """Where an engine keeps its data, unless another place is declared."""
+    if engine and engine.data_root:
+        return engine.data_root
+    with contextlib.suppress(ValueError, AttributeError):  # a broken file is told of with the plan
+        return str(json.loads(read(_daemon.DAEMON_JSON) or "{}").get("data-root") or DATA_ROOT)
+    return DATA_ROOT
+
+
+def _flags(pid: int) -> frozenset[str]:
+    """What dockerd is told by flags: those that it runs with, else those that its service is going to give it."""
+    words = (read(f"/proc/{pid}/cmdline") or "").split("\0") if pid else []
+    if not pid:
+        said = "\n".join(read(path) or "" for path in OPTION_FILES)
+        words = [word for line in re.findall(OPTIONS, said, re.M) for word in shlex.split(line.replace('"', " "))]
+    return _daemon.keys_of(word[2:].partition("=")[0] for word in words if word.startswith("--"))
+
+
+def _beside() -> str:
+    """The address of an engine that answers the user who became root; empty where there is none."""
+    user = os.environ.get("SUDO_UID", "")
+    if not user.isdigit() or os.geteuid() != 0:
+        return ""
+    with contextlib.suppress(KeyError):
+        home = pwd.getpwuid(int(user)).pw_dir
+        for path in (
+            f"/run/user/{user}/docker.sock",
+            f"{home}/.docker/run/docker.sock",
+            f"{home}/.docker/desktop/docker.sock",
+        ):
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                if ask(path, "/info", timeout=5):
+                    return f"unix://{path}"
+    return ""
 
 
 def _free_space(path: str) -> int:

@@ -19,6 +19,9 @@ ENGINES = {"docker.io": "distribution", "moby-engine": "distribution", "docker-c
 ALL_IN_ONE = frozenset({"bullseye", "bookworm"})
 FROM_DOCKER = ("docker-ce", "docker-ce-cli", "containerd.io", "docker-buildx-plugin")
 VERSIONED = frozenset({"docker.io", "docker-cli", "moby-engine", "docker-ce", "docker-ce-cli"})
+# Fedora's package starts dockerd with --live-restore and --log-driver=journald, from /etc/sysconfig/docker:
+# https://github.com/coreos/fedora-coreos-tracker/issues/573
+FLAGS_OF_FEDORA = frozenset({"live-restore", "log-driver"})
 SDK = "python3-docker"
 TOOLKIT = "nvidia-container-toolkit"
 # Every package that is worth asking a host about.
@@ -106,6 +109,13 @@ def is_version(installed: str, wanted: str) -> bool:
     return not wanted or (plain.startswith(wanted) and (not rest or not rest[0].isalnum()))
 
 
+def locked(locks: str) -> list[str]:
+    """The packages that dnf's lists of locks name: ``docker-ce-3:27.3.1-1.el9.*`` a line, or ``name = "docker-ce"``."""
+    return [
+        name for name in sorted(VERSIONED) if re.search(rf'(^|")(\d+:)?{re.escape(name)}("|-(\d+:)?\d)', locks, re.M)
+    ]
+
+
 def fits(docker: str, requests: str) -> bool:
     """Whether these versions of the SDK and of requests work: an SDK before 7.1 breaks with requests 2.32 and later."""
     sdk, transport = _numbers(docker), _numbers(requests)
@@ -122,4 +132,6 @@ def _pinned(package: str, version: str, family: str) -> str:
     if family == "redhat":
         return f"{package}-{version}*"
     epoch = "5:" if package.startswith("docker-ce") else ""
-    return f"{package}={epoch}{version}*"
+    # Of a version in full no other one may follow its digits: 20.10.2 is not 20.10.24.
+    behind = "[!0-9]*" if re.fullmatch(r"\d+\.\d+\.\d+", version) else "*"
+    return f"{package}={epoch}{version}{behind}"

@@ -63,7 +63,8 @@ class Running:
 @dataclass(frozen=True)
 class Found:
     """What a host has. ``files``: text by path, None where there is no file. ``users``: in the group docker or not,
-    None where there is no such account."""
+    None where there is no such account. ``flags``: keys of daemon.json that dockerd is given as flags. ``beside``: the
+    address of an engine of the user's who became root for this."""
 
     release: _packages.Release
     root: bool
@@ -77,6 +78,8 @@ class Found:
     files: Mapping[str, str | None] = field(default_factory=dict)
     users: Mapping[str, bool | None] = field(default_factory=dict)
     free_space: int = 0
+    flags: frozenset[str] = frozenset()
+    beside: str = ""
     hardware: Hardware = Hardware()
 
 
@@ -90,6 +93,7 @@ class Plan:
     repository: bool = False
     toolkit_repository: bool = False
     hold: tuple[str, ...] = ()
+    unlock: tuple[str, ...] = ()
     sdk_venv: bool = False
     users: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
@@ -113,25 +117,50 @@ def parse(params: Mapping[str, Any]) -> Wanted:
             raise InvalidInput(
                 f"registry_certificates.{registry}", str(certificate)[:40], "is no PEM certificate: give its text."
             )
-    for name, value in params["proxies"].items():
-        if name not in PROXIES:
-            raise InvalidInput("proxies", name, f"is not known: use {', '.join(PROXIES)}.")
-        if re.search(r"[\s\"'$\\`]", str(value or "")):
-            raise InvalidInput(f"proxies.{name}", value, "holds a blank or a quote: percent-encode it.")
+    proxies = {_proxy_name(name): _proxy(name, value) for name, value in params["proxies"].items()}
+    _check_daemon(params["daemon"])
     if not re.fullmatch(r"[\w.+~:-]*", params["version"]):
         raise InvalidInput("version", params["version"], "is no version: write one such as 27.3 or 20.10.24.")
     size = re.fullmatch(r"(\d+(?:\.\d+)?) *([KMGT]?)B?", params["free_space"].strip().upper())
     if not size:
         raise InvalidInput("free_space", params["free_space"], "is no size: write one such as 2G.")
-    chosen = {key: params[key] for key in ("manage", "source", "hold", "sdk", "daemon", "proxies", "state", "gpus")}
+    chosen = {key: params[key] for key in ("manage", "source", "hold", "sdk", "daemon", "state", "gpus")}
     version = params["version"].split(":", 1)[-1]
     return Wanted(
         **chosen,
         version=version,
         users=tuple(params["users"]),
+        proxies=proxies,
         registry_certificates=params["registry_certificates"],
         free_space=int(float(size[1]) * 1024 ** " KMGT".index(size[2] or " ")),
     )
+
+
+def _proxy_name(name: Any) -> str:
+    """YAML reads the plain word ``no`` as false."""
+    text = "no" if str(name).lower() == "false" else str(name)
+    if text not in PROXIES:
+        raise InvalidInput("proxies", name, f"is not known: use {', '.join(PROXIES)}.")
+    return text
+
+
+def _proxy(name: Any, value: Any) -> str:
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value or "")
+    if re.search(r"[\s\"'$\\`]", text):
+        raise InvalidInput(f"proxies.{_proxy_name(name)}", value, "holds a blank or a quote: percent-encode it.")
+    return text
+
+
+def _check_daemon(daemon: Mapping[str, Any]) -> None:
+    """What of daemon.json this role itself reads and adds to."""
+    root = daemon.get("data-root")
+    if root is not None and not str(root).startswith("/"):
+        raise InvalidInput("daemon.data-root", root, "should be an absolute path on the host.")
+    for key in ("log-opts", "runtimes", "features"):
+        if not isinstance(daemon.get(key) or {}, Mapping):
+            raise InvalidInput(
+                f"daemon.{key}", daemon[key], "should be a mapping, such as {max-size: 10m} for log-opts."
+            )
 
 
 def files_of_interest(wanted: Wanted) -> list[str]:
@@ -156,6 +185,7 @@ def result(plan: Plan, found: Found) -> dict[str, Any]:
             "repository": plan.repository,
             "toolkit_repository": plan.toolkit_repository,
             "hold": list(plan.hold),
+            "unlock": list(plan.unlock),
             "sdk_venv": plan.sdk_venv,
             "users": list(plan.users),
         },

@@ -129,7 +129,7 @@ def _parcel(config, layers, blobs):
 
 def _told(order, found, parcel, files=None):
     """The reply. ``packed`` is all that another host has to know, whenever it comes to it."""
-    labels = found["Config"].get("Labels") or {}
+    labels = (found.get("Config") or {}).get("Labels") or {}
     image = {
         "id": found["Id"],
         "tags": sorted(found.get("RepoTags") or []),

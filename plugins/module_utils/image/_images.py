@@ -58,7 +58,11 @@ def of(found: Mapping[str, Any]) -> Image | None:
         return None
     tags = tuple(sorted(found.get("RepoTags") or []))
     return Image(
-        found["Id"], tags, found["Config"].get("Labels") or {}, int(_seconds(found.get("Created"))), found["Size"]
+        found["Id"],
+        tags,
+        (found.get("Config") or {}).get("Labels") or {},
+        int(_seconds(found.get("Created"))),
+        found["Size"],
     )
 
 
@@ -142,7 +146,7 @@ def archived(path: str, reference: str) -> tuple[str, dict[str, Any]]:
 
 def inside(found: Mapping[str, Any]) -> dict[str, Any]:
     """What is in an inspected image, as `archived` tells it."""
-    return _content(found["RootFS"].get("Layers") or [], found["Config"])
+    return _content(found["RootFS"].get("Layers") or [], found.get("Config") or {})
 
 
 def load(engine: Engine, path: str, show: Callable[[str], None]) -> str:

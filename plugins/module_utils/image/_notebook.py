@@ -79,7 +79,7 @@ def container_config(run: Run, image: Mapping[str, Any], rootless: bool) -> dict
     The image's own entrypoint runs, as in a lab, under a limit that nobody outside has to keep: the container ends
     by itself and is then removed by the engine, also when whoever started it is long gone.
     """
-    entrypoint = image["Config"].get("Entrypoint") or []
+    entrypoint = (image.get("Config") or {}).get("Entrypoint") or []
     isolation = {} if rootless else {"CapDrop": ["ALL"]}
     return {
         "Image": run.image,
@@ -106,7 +106,7 @@ def container_config(run: Run, image: Mapping[str, Any], rootless: bool) -> dict
 
 def _environment(run: Run, image: Mapping[str, Any], rootless: bool) -> dict[str, str]:
     """What the notebook may want to know of its image, and the user's own. tini is not the first process here."""
-    labels = image["Config"].get("Labels") or {}
+    labels = (image.get("Config") or {}).get("Labels") or {}
     declaration = json.loads(labels.get(f"{LABEL}declaration") or "{}")
     about = {"requirements": declaration.get("requirements", []), "jupyterlab": labels.get(f"{LABEL}jupyterlab", "")}
     root = {"NB_USER": "root", "NB_UID": "0", "NB_GID": "0"} if rootless else {}

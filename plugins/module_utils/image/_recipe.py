@@ -13,15 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._errors import InvalidInput
+from .._settings import settings
 from . import _requirements
 from ._requirements import Requirements
 
 LABEL = "fleet.myjupyter."
 # Changes with whatever makes another image of the same recipe, so that what an older release built is built anew.
 GENERATOR = 1
-# What of a base's configuration an image takes over and a container goes by.
-SETTINGS = ("Env", "User", "WorkingDir", "Entrypoint", "Cmd", "Shell", "Volumes", "ExposedPorts", "Healthcheck",
-            "StopSignal", "OnBuild")  # fmt: skip
 
 COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 HOST = r"(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:))(?::\d+)?/"
@@ -174,11 +172,6 @@ def familiar(name: str) -> str:
     """A repository, or a name in it, as engines list it, whoever names Docker Hub in full."""
     short = re.sub(r"^(?:index\.)?docker\.io/", "", name)
     return re.sub(r"^library/(?=[^/]+$)", "", short)
-
-
-def settings(config: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What is set of an image's configuration, as an engine or an archive has it."""
-    return {name: config[name] for name in SETTINGS if config.get(name)} if config else {}
 
 
 def with_directory(recipe: Recipe, directory: Directory) -> Recipe:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from .._settings import settings
+
 LAB_LABEL = "fleet.myjupyter.lab"
 SPEC_LABEL = "fleet.myjupyter.spec"
 ROSTER_LABEL = "fleet.myjupyter.roster"  # of which roster a lab is
@@ -106,8 +108,13 @@ def to_label(lab: Lab) -> str:
     return json.dumps(spec_of(lab), sort_keys=True, separators=(",", ":"))
 
 
+def to_note(lab: Lab) -> str:
+    """The same with the state that was declared, which a label, made once, cannot tell."""
+    return json.dumps({**spec_of(lab), "state": lab.state}, sort_keys=True, separators=(",", ":"))
+
+
 def from_label(text: str) -> Lab:
-    """The lab that a label tells of; fields that this version does not know are passed over."""
+    """The lab that a label or a note tells of; fields that this version does not know are passed over."""
     known = {item.name for item in fields(Lab)}
     return Lab(**{key: value for key, value in json.loads(text).items() if key in known})
 
@@ -120,6 +127,9 @@ def digest(value: str) -> str:
 def image_digest(image: Mapping[str, Any]) -> str:
     """What an image is, from its inspect: layers and configuration.
 
-    Not its id: an engine with the containerd image store numbers the same image otherwise.
+    Not its id: an engine with the containerd image store numbers the same image otherwise. Nor all that is told of its
+    configuration: newer engines leave out what is empty.
     """
-    return digest(json.dumps([image["RootFS"].get("Layers"), image["Config"]], sort_keys=True))
+    config = image.get("Config") or {}
+    said = {**settings(config), "Labels": config.get("Labels") or {}}
+    return digest(json.dumps([image["RootFS"].get("Layers"), said], sort_keys=True))

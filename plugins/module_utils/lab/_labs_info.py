@@ -13,6 +13,7 @@ from typing import Any
 from .._engine import Engine
 from . import _containers, _given, _host, _jupyter, _state
 from ._container import Found
+from ._lab import Lab
 from ._labs import url_of
 from ._plan import by_name, differences
 
@@ -33,34 +34,64 @@ def ask(engine: Engine, question: Question) -> dict[str, Any]:
     found, _leftovers = by_name(_containers.observe(engine).labs)
     chosen = [item for name, item in sorted(found.items()) if not question.names or name in question.names]
     digests = _containers.digests(engine, [item.as_created.image for item in chosen])
+    state = _state.StateDir(question.state_dir)
+    gone = [lab for lab in state.all_noted("declared") if _is_missing(lab, found, question)]
+    missing = [_missing(lab, question) for lab in gone]
     if not chosen:
-        return {"changed": False, "labs": []}
+        return {"changed": False, "labs": missing}
     gpus = _given.look() if any(item.lab.gpus for item in chosen) else _given.Gpus()
     with ThreadPoolExecutor(max_workers=8) as pool:
         labs = list(pool.map(lambda item: _about(engine, item, question, digests, gpus), chosen))
-    return {"changed": False, "labs": labs}
+    return {"changed": False, "labs": sorted([*labs, *missing], key=lambda lab: lab["name"])}
+
+
+def _is_missing(lab: Lab, found: Mapping[str, Found], question: Question) -> bool:
+    """Whether a lab was declared and somebody removed its container; an ephemeral one goes by itself."""
+    asked = not question.names or lab.name in question.names
+    return asked and not lab.ephemeral and lab.name not in found
 
 
 def _about(
     engine: Engine, found: Found, question: Question, digests: Mapping[str, str], gpus: _given.Gpus
 ) -> dict[str, Any]:  # fmt: skip
     lab, state = found.lab, _state.StateDir(question.state_dir)
-    token = state.token(lab.name)
-    url = url_of(lab, question.hostname, token if question.show_tokens else "")
+    declared = state.noted("declared", lab.name) or found.as_created
+    return {
+        **_as_declared(lab, question),
+        "state": found.status,
+        "declared_state": _declared_state(declared),
+        "since": found.started_at,
+        "gpus": [gpus.told(uuid, lab.gpus_shared) for uuid in lab.gpus],
+        "drift": _drift(found, declared, digests, gpus),
+        **_life(engine, found, state.token(lab.name)),
+    }
+
+
+def _missing(lab: Lab, question: Question) -> dict[str, Any]:
+    """A lab that was declared and has no container."""
+    told = {"state": "missing", "declared_state": _declared_state(lab), "since": "", "gpus": [], "drift": {}}
+    return {
+        **_as_declared(lab, question),
+        **told,
+        **_lifeless("its container was removed: run the playbook site again"),
+    }
+
+
+def _as_declared(lab: Lab, question: Question) -> dict[str, Any]:
+    token = _state.StateDir(question.state_dir).token(lab.name) if question.show_tokens else ""
     return {
         "name": lab.name,
-        "state": found.status,
-        "since": found.started_at,
-        "url": url,
+        "url": url_of(lab, question.hostname, token),
         "bind_address": lab.bind_address,
         "port": lab.port,
         "image": lab.image,
         "image_digest": lab.image_digest,
         "work_dir": _work_dir(lab.work_dir, question.sizes),
-        "gpus": [gpus.told(uuid, lab.gpus_shared) for uuid in lab.gpus],
-        "drift": _drift(found, state, digests, gpus),
-        **_life(engine, found, token),
     }
+
+
+def _declared_state(lab: Lab) -> str:
+    return "stopped" if lab.state == "stopped" else "started"
 
 
 def _work_dir(path: str, sizes: bool) -> dict[str, Any] | None:
@@ -72,15 +103,7 @@ def _work_dir(path: str, sizes: bool) -> dict[str, Any] | None:
 def _life(engine: Engine, found: Found, token: str) -> dict[str, Any]:
     """What only a running lab can tell."""
     if found.status != "running":
-        nothing = {"jupyterlab_version": None, "python_version": None, "memory": None, "cpu": None}
-        return {
-            "healthy": False,
-            "reason": f"it is {found.status}",
-            "busy": False,
-            "kernels": [],
-            "terminals": 0,
-            **nothing,
-        }
+        return _lifeless(f"it is {found.status}")
     activity = _jupyter.activity(found.as_created, token)
     answers = activity.answered or _jupyter.ready(found.as_created)
     return {
@@ -94,6 +117,11 @@ def _life(engine: Engine, found: Found, token: str) -> dict[str, Any]:
     }
 
 
+def _lifeless(reason: str) -> dict[str, Any]:
+    nothing = {"jupyterlab_version": None, "python_version": None, "memory": None, "cpu": None}
+    return {"healthy": False, "reason": reason, "busy": False, "kernels": [], "terminals": 0, **nothing}
+
+
 def _illness(found: Found, answers: bool) -> str:
     if not answers:
         return f"its server does not answer: docker logs {found.lab.name} says why"
@@ -101,13 +129,14 @@ def _illness(found: Found, answers: bool) -> str:
 
 
 def _drift(
-    found: Found, state: _state.StateDir, digests: Mapping[str, str], gpus: _given.Gpus
+    found: Found, declared: Lab, digests: Mapping[str, str], gpus: _given.Gpus
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
     """Option -> declared and found: what was last declared against the container as it is, less lost GPUs."""
-    declared = state.noted("declared", found.lab.name) or found.as_created
     declared = replace(declared, image_digest=digests.get(declared.image, declared.image_digest))
     there = replace(found.lab, gpus=gpus.there(found.lab.gpus))
+    started = "started" if found.running else "stopped"
+    other = {"state": (started, _declared_state(declared))} if started != _declared_state(declared) else {}
     return {
         option.replace("_digest", ""): {"declared": wanted, "found": is_now}
-        for option, (is_now, wanted) in differences(declared, there).items()
+        for option, (is_now, wanted) in {**differences(declared, there), **other}.items()
     }

@@ -16,7 +16,7 @@ from pathlib import Path
 from .._errors import InvalidInput, LabError
 from ._container import server_config
 from ._declared import check_token
-from ._lab import Lab, digest, from_label, to_label
+from ._lab import Lab, digest, from_label, to_note
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,18 @@ class StateDir:
         os.makedirs(os.path.join(self.path, kind), exist_ok=True)
         os.chmod(self.path, 0o700)
         path = self._note(kind, lab.name)
-        if not path.exists() or path.read_text() != to_label(lab):
-            _replace(str(path), to_label(lab), (os.geteuid(), os.getegid()), 0o600)
+        if not path.exists() or path.read_text() != to_note(lab):
+            _replace(str(path), to_note(lab), (os.geteuid(), os.getegid()), 0o600)
 
     def noted(self, kind: str, lab_name: str) -> Lab | None:
-        """What was kept of a lab, or None where nothing was."""
-        with contextlib.suppress(OSError):
+        """What was kept of a lab, or None where nothing was, or what was is not whole."""
+        with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
             return from_label(self._note(kind, lab_name).read_text())
         return None
 
     def all_noted(self, kind: str) -> list[Lab]:
-        return [from_label(path.read_text()) for path in Path(self.path, kind).glob("*.json")]
+        kept = (self.noted(kind, path.stem) for path in sorted(Path(self.path, kind).glob("*.json")))
+        return [lab for lab in kept if lab]
 
     def forget_note(self, kind: str, lab_name: str) -> None:
         with contextlib.suppress(FileNotFoundError):
@@ -124,6 +125,8 @@ def _replace(path: str, content: str, ids: tuple[int, int], mode: int) -> None:
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, stat.S_IRUSR | stat.S_IWUSR)
     with os.fdopen(handle, "w") as file:
         file.write(content)
+        file.flush()
+        os.fsync(file.fileno())  # else the name may be there after a power cut, and nothing in the file
         os.fchmod(file.fileno(), mode)
         os.fchown(file.fileno(), *ids)
     os.replace(temporary, path)

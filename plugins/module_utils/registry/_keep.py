@@ -18,7 +18,7 @@ import socket
 import subprocess
 import time
 
-from .._errors import FleetError
+from .._errors import FleetError, InvalidInput
 from . import _registry
 from ._registry import CA, CA_KEY, CERTIFICATE, FOLDER, HTPASSWD, KEY, PASSWORD, SERVICE, USER, Found, Plan, Wanted
 
@@ -58,8 +58,9 @@ def observe(wanted: Wanted) -> Found:
 
 def apply(wanted: Wanted, plan: Plan) -> None:
     """Take the plan's steps. Raises FleetError."""
-    os.makedirs(FOLDER, mode=0o755, exist_ok=True)
-    os.makedirs(os.path.dirname(_registry.DROP_IN), exist_ok=True)
+    for folder in (FOLDER, os.path.dirname(_registry.DROP_IN)):
+        _make_folder(folder)
+    _make_data(wanted.data)
     for path, text in plan.files.items():
         _write(path, text)
     if "password" in plan.make:
@@ -70,9 +71,6 @@ def apply(wanted: Wanted, plan: Plan) -> None:
         _make_ca(wanted.names[0])
     if "certificate" in plan.make:
         _make_certificate(wanted)
-    os.makedirs(wanted.data, exist_ok=True)
-    if os.stat(wanted.data).st_uid == 0:
-        os.chown(wanted.data, pwd.getpwnam(USER).pw_uid, grp.getgrnam(USER).gr_gid)
     if plan.enable:
         _must(["systemctl", "enable", "--quiet", SERVICE])
     if plan.start:
@@ -87,6 +85,25 @@ def read(path: str) -> str | None:
             return file.read()
     except (OSError, UnicodeDecodeError):
         return None
+
+
+def _make_folder(path: str) -> None:
+    """A directory that everybody may enter, whatever the umask says."""
+    before = os.umask(0o022)
+    try:
+        os.makedirs(path, exist_ok=True)
+    finally:
+        os.umask(before)
+
+
+def _make_data(path: str) -> None:
+    """The directory of the images, the registry's own. Raises InvalidInput for one that holds things of others."""
+    _make_folder(path)
+    if os.stat(path).st_uid != 0:
+        return
+    if os.listdir(path):
+        raise InvalidInput("data", path, "belongs to root and is not empty: name a directory of the registry's own.")
+    os.chown(path, pwd.getpwnam(USER).pw_uid, grp.getgrnam(USER).gr_gid)
 
 
 def _given(wanted: Wanted) -> dict[str, str]:
@@ -125,7 +142,7 @@ def _started(service: dict[str, str]) -> float:
 
 def _names(certificate: str) -> frozenset[str]:
     said = _run(["openssl", "x509", "-noout", "-ext", "subjectAltName"], certificate)[1]
-    return frozenset(re.findall(r"(?:DNS|IP Address):([^\s,]+)", said))
+    return frozenset(map(_registry.plain, re.findall(r"(?:DNS|IP Address):([^\s,]+)", said)))
 
 
 def _days_left(certificate: str) -> float:

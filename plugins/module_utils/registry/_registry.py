@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,7 +22,12 @@ CONFIG, ACCESS = f"{FOLDER}/config.yml", f"{FOLDER}/access.json"
 DROP_IN = "/etc/systemd/system/docker-registry.service.d/myjupyter.conf"
 PACKAGES = ("docker-registry", "openssl")
 SERVICE, USER = "docker-registry", "docker-registry"
-NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+# Directories that belong to the system or to everybody.
+SYSTEM = frozenset(
+    ("/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/media", "/mnt", "/opt", "/proc", "/root", "/run", "/sbin")
+    + ("/srv", "/sys", "/tmp", "/usr", "/var", "/var/lib")
+)
+NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -102,12 +108,19 @@ def parse(params: Mapping[str, Any]) -> Wanted:
             raise InvalidInput("names", name, "is no name or address of a host.")
     if not params["names"]:
         raise InvalidInput("names", [], "must hold what the other hosts call this one.")
+    if "_" in params["names"][0]:
+        first = "cannot be in the name of an image, for its underscore: put another name or an address first."
+        raise InvalidInput("names", params["names"][0], first)
     if not _is_address(params["address"]):
         raise InvalidInput("address", params["address"], "is no address to listen at, such as 0.0.0.0.")
     if not 0 < params["port"] < 65536:
         raise InvalidInput("port", params["port"], "is no port: 1 to 65535.")
     if not re.fullmatch(r"/[\w./-]*\w", params["data"]):
         raise InvalidInput("data", params["data"], "is no absolute path of a directory.")
+    if posixpath.normpath(params["data"]) in SYSTEM:
+        raise InvalidInput(
+            "data", params["data"], "should be a directory of the registry's own, such as /srv/registry."
+        )
     if not re.fullmatch(r"[\w.-]+", params["username"]):
         raise InvalidInput("username", params["username"], "is no name of a user: letters, digits, dots and dashes.")
     # bcrypt knows only so many bytes of a password.
@@ -116,7 +129,7 @@ def parse(params: Mapping[str, Any]) -> Wanted:
     if bool(params["certificate"]) != bool(params["key"]):
         raise InvalidInput("certificate", params["certificate"], "and key belong together: give both or none.")
     return Wanted(
-        names=tuple(dict.fromkeys(params["names"])),
+        names=tuple(dict.fromkeys(map(plain, params["names"]))),
         port=params["port"],
         renew_days=params["renew_days"],
         **{key: params[key] or "" for key in ("address", "data", "username", "password", "certificate", "key", "ca")},
@@ -201,6 +214,11 @@ def result(wanted: Wanted, plan: Plan) -> dict[str, Any]:
         "username": wanted.username,
         "diff": {"prepared": steps},
     }
+
+
+def plain(name: str) -> str:
+    """An address as it is usually written; openssl writes those of IPv6 otherwise."""
+    return str(ipaddress.ip_address(name)) if _is_address(name) else name
 
 
 def _is_address(text: str) -> bool:

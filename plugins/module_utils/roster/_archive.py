@@ -105,6 +105,8 @@ def _restore(wish: Wish, name: str) -> dict[str, Any]:
     """The work appears under its name when all of it is there."""
     work, folder = os.path.join(wish.work_dir, name), os.path.join(wish.archive_dir, name)
     path = os.path.join(folder, archived(folder)["file"])
+    if path.endswith(".zst") and not shutil.which("zstd"):
+        raise LabError(f"{name}: zstd, by which {path} was packed, is not on this host: install that package.")
     part = os.path.join(wish.work_dir, f".{name}.part")  # no lab's name begins with a dot
     try:
         shutil.rmtree(part, ignore_errors=True)
@@ -129,7 +131,8 @@ def fingerprint(top: str) -> str:
         about = os.lstat(path)
         link = os.readlink(path) if os.path.islink(path) else ""
         size = 0 if os.path.isdir(path) else about.st_size
-        times = "" if os.path.isdir(path) else about.st_mtime_ns
+        # An archive has times as decimal fractions, which do not come back to the nanosecond.
+        times = "" if os.path.isdir(path) else round(about.st_mtime, 2)
         lines.append(repr((os.path.relpath(path, top), about.st_mode, about.st_uid, about.st_gid, size, times, link)))
     return hashlib.sha256("\n".join(sorted(lines)).encode("utf-8", "surrogateescape")).hexdigest()
 
@@ -289,6 +292,7 @@ def check_wish(wish: Wish) -> Wish:
     for name in wish.names:
         if not NAME.fullmatch(name):
             raise InvalidInput("names", name, "is no name of a lab.")
-    if os.path.commonpath([wish.work_dir, wish.archive_dir]) == wish.work_dir:
+    work = os.path.normpath(wish.work_dir)
+    if os.path.commonpath([work, os.path.normpath(wish.archive_dir)]) == work:
         raise InvalidInput("archive_dir", wish.archive_dir, "should not be among the work that is archived there.")
     return wish

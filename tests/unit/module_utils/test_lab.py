@@ -50,6 +50,14 @@ def test_image_digest_looks_at_layers_and_configuration():
     assert image_digest(image) == image_digest({**image, "Id": "2"})
     assert image_digest(image) != image_digest({**image, "RootFS": {"Layers": ["a", "b"]}})
     assert image_digest(image) != image_digest({**image, "Config": {"Env": []}})
+    assert image_digest(image) != image_digest({**image, "Config": {**image["Config"], "Labels": {"a": "b"}}})
+
+
+def test_image_digest_is_the_same_whatever_an_engine_leaves_out():
+    image = {"RootFS": {"Layers": ["a"]}, "Config": {"Env": ["A=b"]}}
+    older = {"Hostname": "", "Tty": False, "Image": "sha256:1", "Cmd": None, "Labels": None, "OnBuild": None}
+    assert image_digest(image) == image_digest({**image, "Config": {**older, **image["Config"]}})
+    assert image_digest({"RootFS": {}}) == image_digest({"RootFS": {}, "Config": older})
 
 
 def config(**changes):

@@ -1,0 +1,18 @@
+# Copyright (c) 2026, The myjupyter.fleet maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an image's configuration says, whichever engine tells it: newer ones leave out what is empty."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+# What of a base's configuration an image takes over and a container goes by.
+SETTINGS = ("Env", "User", "WorkingDir", "Entrypoint", "Cmd", "Shell", "Volumes", "ExposedPorts", "Healthcheck",
+            "StopSignal", "OnBuild")  # fmt: skip
+
+
+def settings(config: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What is set of an image's configuration, as an engine or an archive has it."""
+    return {name: config[name] for name in SETTINGS if config.get(name)} if config else {}
