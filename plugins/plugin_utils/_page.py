@@ -13,8 +13,8 @@ from ._status import any_gpus, gpu_names, gpus_of, in_trouble, last_activity, me
 
 # Name of a column -> its share of the page; a browser need not look at all rows for it.
 COLUMNS = {
-    "State": 9, "Host": 14, "Lab": 11, "Kernels": 13, "Memory": 10, "GPUs": 8, "Disk": 7, "Last active": 10,
-    "Version": 7, "Image": 13, "Drift": 6,
+    "State": 9, "Host": 13, "Lab": 11, "Kernels": 12, "Memory": 10, "GPUs": 8, "Disk": 7, "Last active": 10,
+    "Version": 7, "Image": 13, "Drift": 8,
 }  # fmt: skip
 STYLE = """
 :root { color-scheme: light dark; --line: #d0d7de; --soft: #59636e; --bad: #b42318; --back: #fff; --text: #1f2328;
@@ -41,9 +41,10 @@ td { padding: .4rem .6rem; border-top: 1px solid var(--line); vertical-align: to
 .bad { color: var(--bad); font-weight: 600; } .note { color: var(--note); }
 tr[hidden] { display: none; }
 @media (max-width: 50rem) {
-  body { padding: 1rem; } thead tr { display: flex; flex-wrap: wrap; } th { position: static; }
-  tr { display: block; border: 1px solid var(--line);
-    border-radius: .5rem; margin-bottom: .7rem; padding: .3rem .2rem; }
+  body { padding: 1rem; } table, thead, tbody { display: block; } th { position: static; background: none; }
+  thead tr { display: flex; flex-wrap: wrap; margin-bottom: .7rem; } th button { padding: .3rem .9rem .3rem 0; }
+  tbody tr { display: block; border: 1px solid var(--line); border-radius: .5rem; margin-bottom: .7rem;
+    padding: .3rem .2rem; }
   td { display: grid; grid-template-columns: 7.5rem 1fr; border: 0; padding: .15rem .6rem; }
   td::before { content: attr(data-name); color: var(--soft); }
   td.bad::before, td.good::before { content: attr(data-name); font-weight: 400; color: var(--soft); }

@@ -247,8 +247,8 @@ def _refuse(wanted: Wanted, found: Found, packages: list[str], keys: list[str], 
     hiding = [key for key in keys if key in _daemon.HIDING and not _same_root(key, wanted, engine.data_root)]
     if hiding and engine.containers:
         raise InvalidInput(
-            f"daemon.{hiding[0]}", wanted.daemon.get(hiding[0]), f"would hide the {engine.containers} containers that "
-            f"the engine keeps in {engine.data_root}: remove or move them first."
+            f"daemon.{hiding[0]}", wanted.daemon.get(hiding[0]), f"would hide the {engine.containers} containers in "
+            f"{engine.data_root}: remove or move them first."
         )  # fmt: skip
     stays = _stays_alive(wanted, found)
     if then == "restart" and engine.containers_running and not stays:
