@@ -13,6 +13,11 @@ SETTINGS = ("Env", "User", "WorkingDir", "Entrypoint", "Cmd", "Shell", "Volumes"
             "StopSignal", "OnBuild")  # fmt: skip
 
 
+def config_of(image: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The configuration of an image, from its inspect; empty where it has none."""
+    return image.get("Config") or {}
+
+
 def settings(config: Mapping[str, Any] | None) -> dict[str, Any]:
     """What is set of an image's configuration, as an engine or an archive has it."""
     return {name: config[name] for name in SETTINGS if config.get(name)} if config else {}

@@ -13,6 +13,7 @@ from typing import Any
 
 from .._engine import Engine, connect
 from .._errors import BuildError, EngineError, FleetError, InvalidInput
+from .._settings import config_of
 from ..image import _build, _context, _images, _make
 from ..image._image import Log
 from ..image._recipe import Recipe, Wanted
@@ -100,7 +101,7 @@ def _origin(engine: Engine, wanted: Base, found: dict[str, Any]) -> str:
         return "archive"
     if any(tag.startswith(f"{wanted.registry_repository}:") for tag in found.get("RepoTags") or []):
         return ""
-    made_from = ((found.get("Config") or {}).get("Labels") or {}).get(_base.LABEL)
+    made_from = (config_of(found).get("Labels") or {}).get(_base.LABEL)
     if not made_from:
         return "hand"
     return "build" if made_from == _base.digest(wanted, _rootfs.host()) else ""
@@ -156,7 +157,7 @@ def _ensure_rootfs(engine: Engine, wanted: Base, release: str, show: Show) -> st
     """The name of an image with the packages of ``wanted``; one that is there serves, unless all is to be fresh."""
     name = f"{_base.ROOTFS}:{release}"
     found = _images.find(engine, name)
-    labels = (found.get("Config") or {}).get("Labels") or {} if found else {}
+    labels = config_of(found).get("Labels") or {} if found else {}
     if wanted.refresh or labels.get(_base.LABEL) != _base.rootfs_digest(wanted, release):
         _images.name(engine, _rootfs.make(engine, wanted, release, show), name)
         _forget(engine, found.get("Id", ""))

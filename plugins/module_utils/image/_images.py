@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from .._engine import Engine, is_absent, patient, translated
 from .._errors import BuildError, EngineError, InvalidInput
+from .._settings import config_of
 from . import _kept
 from ._kept import Image
 from ._recipe import REFERENCE, familiar, settings
@@ -60,7 +61,7 @@ def of(found: Mapping[str, Any]) -> Image | None:
     return Image(
         found["Id"],
         tags,
-        (found.get("Config") or {}).get("Labels") or {},
+        config_of(found).get("Labels") or {},
         int(_seconds(found.get("Created"))),
         found["Size"],
     )
@@ -146,7 +147,7 @@ def archived(path: str, reference: str) -> tuple[str, dict[str, Any]]:
 
 def inside(found: Mapping[str, Any]) -> dict[str, Any]:
     """What is in an inspected image, as `archived` tells it."""
-    return _content(found["RootFS"].get("Layers") or [], found.get("Config") or {})
+    return _content(found["RootFS"].get("Layers") or [], config_of(found))
 
 
 def load(engine: Engine, path: str, show: Callable[[str], None]) -> str:

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from .._engine import Engine
 from .._errors import BuildError
+from .._settings import config_of
 from . import _build, _classic, _context, _dockerfile, _images, _lock
 from ._build import Command, Order
 from ._context import Context
@@ -107,7 +108,7 @@ def _resolve(
         "preferred": {} if ground.found else {name: packages[name] for layer in layers for name in layer},
         "newer": newer,
         "python": recipe.directory.python if recipe.directory else "",
-        "user": (ground.base.get("Config") or {}).get("User") or "",
+        "user": config_of(ground.base).get("User") or "",
         # An index changes while a request does not: no answer may come from the engine's cache.
         "nonce": os.urandom(8).hex(),
     }
@@ -134,7 +135,7 @@ def _generated(
     for number, layer in enumerate(layers, 1):
         for part, names in enumerate(_lock.parts(lock, layer), 1):
             _context.write(context.folder, f"layer-{number}/pylock.{part}.toml", _lock.pylock(lock, names))
-    text = _dockerfile.building(recipe, recipe.base, base["Id"][7:15], lock.base, layers, base.get("Config") or {})
+    text = _dockerfile.building(recipe, recipe.base, base["Id"][7:15], lock.base, layers, config_of(base))
     return Order(
         context=context.folder,
         dockerfile=_context.write(context.folder, "Dockerfile", text),

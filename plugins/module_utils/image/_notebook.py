@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._errors import InvalidInput, LabError
+from .._settings import config_of
 from ._recipe import LABEL, VARIABLE
 
 RUN_LABEL = f"{LABEL}run"
@@ -79,7 +80,7 @@ def container_config(run: Run, image: Mapping[str, Any], rootless: bool) -> dict
     The image's own entrypoint runs, as in a lab, under a limit that nobody outside has to keep: the container ends
     by itself and is then removed by the engine, also when whoever started it is long gone.
     """
-    entrypoint = (image.get("Config") or {}).get("Entrypoint") or []
+    entrypoint = config_of(image).get("Entrypoint") or []
     isolation = {} if rootless else {"CapDrop": ["ALL"]}
     return {
         "Image": run.image,
@@ -106,7 +107,7 @@ def container_config(run: Run, image: Mapping[str, Any], rootless: bool) -> dict
 
 def _environment(run: Run, image: Mapping[str, Any], rootless: bool) -> dict[str, str]:
     """What the notebook may want to know of its image, and the user's own. tini is not the first process here."""
-    labels = (image.get("Config") or {}).get("Labels") or {}
+    labels = config_of(image).get("Labels") or {}
     declaration = json.loads(labels.get(f"{LABEL}declaration") or "{}")
     about = {"requirements": declaration.get("requirements", []), "jupyterlab": labels.get(f"{LABEL}jupyterlab", "")}
     root = {"NB_USER": "root", "NB_UID": "0", "NB_GID": "0"} if rootless else {}

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from .._settings import settings
+from .._settings import config_of, settings
 
 LAB_LABEL = "fleet.myjupyter.lab"
 SPEC_LABEL = "fleet.myjupyter.spec"
@@ -130,6 +130,6 @@ def image_digest(image: Mapping[str, Any]) -> str:
     Not its id: an engine with the containerd image store numbers the same image otherwise. Nor all that is told of its
     configuration: newer engines leave out what is empty.
     """
-    config = image.get("Config") or {}
+    config = config_of(image)
     said = {**settings(config), "Labels": config.get("Labels") or {}}
     return digest(json.dumps([image["RootFS"].get("Layers"), said], sort_keys=True))

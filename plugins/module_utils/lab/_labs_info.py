@@ -28,14 +28,17 @@ class Question:
     show_tokens: bool = False
     sizes: bool = True
 
+    @property
+    def state(self) -> _state.StateDir:
+        return _state.StateDir(self.state_dir)
+
 
 def ask(engine: Engine, question: Question) -> dict[str, Any]:
     """The module's result."""
     found, _leftovers = by_name(_containers.observe(engine).labs)
     chosen = [item for name, item in sorted(found.items()) if not question.names or name in question.names]
     digests = _containers.digests(engine, [item.as_created.image for item in chosen])
-    state = _state.StateDir(question.state_dir)
-    gone = [lab for lab in state.all_noted("declared") if _is_missing(lab, found, question)]
+    gone = [lab for lab in question.state.all_noted("declared") if _is_missing(lab, found, question)]
     missing = [_missing(lab, question) for lab in gone]
     if not chosen:
         return {"changed": False, "labs": missing}
@@ -54,16 +57,16 @@ def _is_missing(lab: Lab, found: Mapping[str, Found], question: Question) -> boo
 def _about(
     engine: Engine, found: Found, question: Question, digests: Mapping[str, str], gpus: _given.Gpus
 ) -> dict[str, Any]:  # fmt: skip
-    lab, state = found.lab, _state.StateDir(question.state_dir)
-    declared = state.noted("declared", lab.name) or found.as_created
+    lab = found.lab
+    declared = question.state.noted("declared", lab.name) or found.as_created
     return {
-        **_as_declared(lab, question),
+        **_identity(lab, question),
         "state": found.status,
         "declared_state": _declared_state(declared),
         "since": found.started_at,
         "gpus": [gpus.told(uuid, lab.gpus_shared) for uuid in lab.gpus],
         "drift": _drift(found, declared, digests, gpus),
-        **_life(engine, found, state.token(lab.name)),
+        **_life(engine, found, question.state.token(lab.name)),
     }
 
 
@@ -71,14 +74,14 @@ def _missing(lab: Lab, question: Question) -> dict[str, Any]:
     """A lab that was declared and has no container."""
     told = {"state": "missing", "declared_state": _declared_state(lab), "since": "", "gpus": [], "drift": {}}
     return {
-        **_as_declared(lab, question),
+        **_identity(lab, question),
         **told,
         **_lifeless("its container was removed: run the playbook site again"),
     }
 
 
-def _as_declared(lab: Lab, question: Question) -> dict[str, Any]:
-    token = _state.StateDir(question.state_dir).token(lab.name) if question.show_tokens else ""
+def _identity(lab: Lab, question: Question) -> dict[str, Any]:
+    token = question.state.token(lab.name) if question.show_tokens else ""
     return {
         "name": lab.name,
         "url": url_of(lab, question.hostname, token),

@@ -9,7 +9,6 @@ import contextlib
 import ctypes
 import datetime
 import grp
-import ipaddress
 import os
 import pwd
 import re
@@ -162,7 +161,7 @@ def _make_ca(name: str) -> None:
 
 
 def _make_certificate(wanted: Wanted) -> None:
-    alternatives = ",".join(f"{'IP' if _is_address(name) else 'DNS'}:{name}" for name in wanted.names)
+    alternatives = ",".join(f"{'IP' if _registry.is_address(name) else 'DNS'}:{name}" for name in wanted.names)
     extensions = f"{FOLDER}/tls.ext"
     _write(extensions, f"subjectAltName={alternatives}\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n")
     with _scratch(KEY, CERTIFICATE) as (key, certificate):
@@ -236,12 +235,6 @@ def _wait(wanted: Wanted) -> None:
             time.sleep(0.2)
     said = _run(["journalctl", "--unit", SERVICE, "--lines", "5", "--output", "cat", "--no-pager"])[1]
     raise FleetError(f"The registry does not come up at {wanted.address}:{wanted.port}: {said or 'it says nothing'}")
-
-
-def _is_address(name: str) -> bool:
-    with contextlib.suppress(ValueError):
-        return bool(ipaddress.ip_address(name))
-    return False
 
 
 def _must(command: list[str]) -> None:

@@ -104,14 +104,14 @@ class Plan:
 def parse(params: Mapping[str, Any]) -> Wanted:
     """The module's options, checked. Raises InvalidInput."""
     for name in params["names"]:
-        if not (NAME.fullmatch(name) or _is_address(name)):
+        if not (NAME.fullmatch(name) or is_address(name)):
             raise InvalidInput("names", name, "is no name or address of a host.")
     if not params["names"]:
         raise InvalidInput("names", [], "must hold what the other hosts call this one.")
     if "_" in params["names"][0]:
         first = "cannot be in the name of an image, for its underscore: put another name or an address first."
         raise InvalidInput("names", params["names"][0], first)
-    if not _is_address(params["address"]):
+    if not is_address(params["address"]):
         raise InvalidInput("address", params["address"], "is no address to listen at, such as 0.0.0.0.")
     if not 0 < params["port"] < 65536:
         raise InvalidInput("port", params["port"], "is no port: 1 to 65535.")
@@ -218,10 +218,10 @@ def result(wanted: Wanted, plan: Plan) -> dict[str, Any]:
 
 def plain(name: str) -> str:
     """An address as it is usually written; openssl writes those of IPv6 otherwise."""
-    return str(ipaddress.ip_address(name)) if _is_address(name) else name
+    return str(ipaddress.ip_address(name)) if is_address(name) else name
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)
     except ValueError:
