@@ -1,6 +1,7 @@
 """Real hosts for tests: containers with an init, an sshd and room for an engine of their own.
 
     hosts.py up DIR NAME=RELEASE[:INIT] ...   make them and write DIR/inventory.yml; they see DIR/shared as /shared
+    hosts.py restart DIR                      boot them anew, and write DIR/inventory.yml again: addresses may change
     hosts.py down DIR                         take them away, with all that they left
     hosts.py image RELEASE ...                only make (or find) the images
     hosts.py clean                            remove the images kept as a cache
@@ -81,20 +82,26 @@ class Host:
 def up(directory: Path, wanted: list[Host]) -> Path:
     """Make the hosts, side by side, wait until each lets us in, and return the inventory's path."""
     (directory / "shared").mkdir(parents=True, exist_ok=True)
-    fleet = _fleet(directory)
     for image in sorted({(host.release, host.init) for host in wanted}):
         make_image(*image)
     key = directory / "key"
     if not key.exists():
-        _run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", fleet, "-f", str(key)])
+        _run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", _fleet(directory), "-f", str(key)])
     with ThreadPoolExecutor(4) as pool:
         addresses = list(pool.map(lambda host: _start(directory, host, key.with_suffix(".pub").read_text()), wanted))
-    known = directory / "known_hosts"
-    with known.open("a") as lines:
-        for host, address in zip(wanted, addresses):
-            public = _docker("exec", f"{fleet}-{host.name}", "cat", "/etc/ssh/ssh_host_ed25519_key.pub")
-            lines.write(f"{address} {public.strip()}\n")
     return _write_inventory(directory, dict(zip((host.name for host in wanted), addresses)))
+
+
+def restart(directory: Path) -> Path:
+    """Boot all hosts anew, wait until each lets us in, and return the inventory's path.
+
+    While a host is down, its address is free for any container that starts then.
+    """
+    fleet = _fleet(directory)
+    names = list(json.loads((directory / "inventory.yml").read_text())["all"]["hosts"])
+    for name in names:
+        _docker("restart", f"{fleet}-{name}")
+    return _write_inventory(directory, {name: _address(f"{fleet}-{name}") for name in names})
 
 
 def down(directory: Path) -> None:
@@ -196,6 +203,11 @@ def _start(directory: Path, host: Host, public_key: str) -> str:
         *flags, make_image(host.release, host.init), *BOOT[host.init],
     )  # fmt: skip
     _docker("exec", "--interactive", name, "sh", "-c", "cat > /home/admin/.ssh/authorized_keys", text=public_key)
+    return _address(name)
+
+
+def _address(name: str) -> str:
+    """The address of a host, once its sshd answers."""
     address = _docker("inspect", "--format", "{{.NetworkSettings.IPAddress}}", name).strip()
     _wait_for_ssh(name, address)
     return address
@@ -214,6 +226,11 @@ def _wait_for_ssh(name: str, address: str) -> None:
 
 
 def _write_inventory(directory: Path, addresses: dict[str, str]) -> Path:
+    """The inventory of hosts by their addresses, and the keys by which ssh knows them."""
+    with (directory / "known_hosts").open("a") as lines:
+        for name, address in addresses.items():
+            public = _docker("exec", f"{_fleet(directory)}-{name}", "cat", "/etc/ssh/ssh_host_ed25519_key.pub")
+            lines.write(f"{address} {public.strip()}\n")
     # JSON is YAML, and Ansible reads it as such.
     inventory = {
         "all": {
@@ -313,12 +330,14 @@ def _run(command: list[str], text: str | None = None) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("do", choices=["up", "down", "image", "clean"])
+    parser.add_argument("do", choices=["up", "restart", "down", "image", "clean"])
     parser.add_argument("what", nargs="*")
     given = parser.parse_args()
     try:
         if given.do == "up":
             print(up(Path(given.what[0]).resolve(), [Host.parse(text) for text in given.what[1:]]))
+        elif given.do == "restart":
+            print(restart(Path(given.what[0]).resolve()))
         elif given.do == "down":
             down(Path(given.what[0]).resolve())
         elif given.do == "image":
