@@ -26,7 +26,7 @@ from ansible_collections.myjupyter.fleet.plugins.module_utils.image import (
     _receiver,
     _recipe,
 )
-from ansible_collections.myjupyter.fleet.plugins.plugin_utils._courier_action import CourierAction
+from ansible_collections.myjupyter.fleet.plugins.plugin_utils._courier_action import CourierAction, program_of
 
 OPTIONS = {
     **ENGINE_OPTIONS,
@@ -41,7 +41,7 @@ OPTIONS = {
 
 
 class ActionModule(CourierAction):
-    programs = (_errors, _courier, _receiver, _delivery)
+    program = program_of(_errors, _courier, _receiver, _delivery)
     entry = "give"
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.myjupyter.fleet.plugins.module_utils import _carried, _engine, _module
 from ansible_collections.myjupyter.fleet.plugins.module_utils.lab import _look
 from ansible_collections.myjupyter.fleet.plugins.modules.labs import OPTIONS
-from ansible_collections.myjupyter.fleet.plugins.plugin_utils._courier_action import CourierAction
+from ansible_collections.myjupyter.fleet.plugins.plugin_utils._courier_action import CourierAction, program_of
 
 
 def _sources() -> dict[str, str]:
@@ -35,13 +35,13 @@ def _package(module: ModuleType) -> str:
     return module.__name__.rpartition(".")[0]
 
 
-# Once for all hosts: Ansible loads a plugin before it forks.
+# Once for all hosts, as the program is.
 FILES = _carried.packed(_sources())
 
 
 class ActionModule(CourierAction):
     _supports_async = True
-    programs = (_carried,)
+    program = program_of(_carried)
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)

@@ -9,7 +9,7 @@ import ast
 import json
 import shlex
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,11 +22,29 @@ from ansible_collections.myjupyter.fleet.plugins.module_utils._module import ENG
 from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _courier
 
 
+def program_of(*modules: ModuleType) -> str:
+    """Files of the collection as one program, without what only their readers and their checkers need."""
+    body: list[ast.stmt] = []
+    for module in modules:
+        tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
+                node.body = node.body[1:] or [ast.Pass()]
+        body += [node for node in tree.body if not _is_of_the_collection(node)]
+    future = "from __future__ import annotations\n"
+    return future + ast.unparse(ast.Module(body, []))
+
+
+def _is_of_the_collection(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ImportFrom) and (node.level > 0 or node.module == "__future__")
+
+
 class CourierAction(ActionBase):
     """An action that sends the courier to the host, and decides on the controller."""
 
     _supports_check_mode = True
-    programs: Sequence[ModuleType] = (_courier,)
+    # Written once for all hosts: Ansible loads a plugin before it forks.
+    program = program_of(_courier)
     entry = "main"
     variables: Mapping[str, Any]
 
@@ -49,7 +67,7 @@ class CourierAction(ActionBase):
 
     def tell(self, order: Mapping[str, Any], bulk: bytes = b"") -> Any:
         """What the courier on the host replies to an order; ``bulk`` are the bytes that go along."""
-        text = f"{_program(self.programs)}\n{self.entry}(json.loads({json.dumps(order)!r}))"
+        text = f"{self.program}\n{self.entry}(json.loads({json.dumps(order)!r}))"
         program = zlib.compress(text.encode(), 9)
         start = f"import sys,zlib;exec(zlib.decompress(sys.stdin.buffer.read({len(program)})))"
         python = self._python()
@@ -102,20 +120,3 @@ def _paths(spec: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[str]
         if value and "options" in rule:
             for inner in value if isinstance(value, list) else [value]:
                 yield from _paths(rule["options"], inner)
-
-
-def _program(modules: Sequence[ModuleType]) -> str:
-    """Files of the collection as one program, without what only their readers and their checkers need."""
-    body: list[ast.stmt] = []
-    for module in modules:
-        tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
-                node.body = node.body[1:] or [ast.Pass()]
-        body += [node for node in tree.body if not _is_of_the_collection(node)]
-    future = "from __future__ import annotations\n"
-    return future + ast.unparse(ast.Module(body, []))
-
-
-def _is_of_the_collection(node: ast.stmt) -> bool:
-    return isinstance(node, ast.ImportFrom) and (node.level > 0 or node.module == "__future__")

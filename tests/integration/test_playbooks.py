@@ -57,6 +57,21 @@ def test_site_status_down(host, inventory, playbook):
     assert changed(playbook("-i", inventory, "playbooks/down.yml")) == 0
 
 
+def test_what_is_wrong_with_one_host_spoils_no_other(host, inventory, playbook):
+    hosts = json.loads(inventory.read_text())
+    [good] = hosts["all"]["hosts"].values()
+    hosts["all"]["hosts"] |= {
+        "misspelt": {**good, "jupyter_image_delivery": "strem"},
+        "undefined": {**good, "jupyter_image_registry_host": "{{ nowhere }}"},
+    }
+    inventory.write_text(json.dumps(hosts))
+    done = playbook("-i", inventory, "site.yml", check=False)
+    failed = dict(re.findall(r"^(\w+) +:.*failed=(\d)", done.stdout, re.M))
+    assert failed == {"localhost": "0", "misspelt": "1", "undefined": "1"}
+    assert "value of jupyter_image_delivery must be one of" in done.stdout and "nowhere'' is undefined" in done.stdout
+    assert host.server().ask("api")["version"]
+
+
 def test_try_another_jupyterlab_beside_the_old_one(host, inventory, playbook):
     playbook("-i", inventory, "site.yml", "--tags", "image,labs")
     before = host.inspect()["State"]["StartedAt"]
