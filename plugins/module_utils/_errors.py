@@ -5,17 +5,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 
+def masked(text: str) -> str:
+    """``text`` without the user and password of any address in it; a password may hold an @ of its own."""
+    return re.sub(r"://[^/\s]*@", "://***@", text)
+
+
 class FleetError(Exception):
-    """A failure that the user can act on.
+    """A failure that the user can act on, told without the password of any address.
 
     ``details`` (dict) goes into the task's result beside the message, e.g. the last lines of a log.
     """
 
     def __init__(self, message: str, **details: Any) -> None:
-        super().__init__(message)
+        super().__init__(masked(message))
         self.details: dict[str, Any] = details
 
 

@@ -9,6 +9,7 @@ The only file that knows AnsibleModule.
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -63,9 +64,13 @@ def run_on_host(
 
 
 def _finish(module: AnsibleModule, parse: Any, act: Callable[[Any], dict[str, Any]]) -> None:
+    # What builds and labs are to read does not hang on the umask of whoever logs in; secrets have modes of their own.
+    os.umask(0o022)
     try:
         result = act(parse(module.params))
     except FleetError as error:
+        if not module._diff:
+            error.details.pop("diff", None)
         module.fail_json(msg=str(error), **error.details)
     for warning in result.pop("warnings", []):
         module.warn(warning)

@@ -73,8 +73,8 @@ options:
         type: str
         required: true
       mode:
-        description: Permissions in octal.
-        type: str
+        description: Permissions in octal, with quotes, as YAML takes C(0644) for another number.
+        type: raw
         default: '0644'
   environment:
     description: Environment variables of the image.
@@ -129,15 +129,17 @@ options:
     description:
       - Directory on the host in repo2docker's convention. C(requirements.txt), C(apt.txt), C(postBuild), C(start),
         C(runtime.txt) and, with a base that has conda or mamba, C(environment.yml) are followed, at the top or in
-        C(binder/) or C(.binder/), and added to what the other options say. All files are copied to the user's home.
+        C(binder/) or C(.binder/), and added to what the other options say. All files are copied to the user's home, but
+        for what Git and editors keep for themselves.
       - With a C(Dockerfile) in it, that is built as it is. Its steps can mount the secrets C(ca), a file of
         certificates, and C(build_env), a file of C(export) lines for indexes and proxies.
       - What repo2docker knows and this does not is refused by name.
     type: path
   refresh:
     description:
-      - When to look for newer versions of what is not pinned. V(always), V(never), or once the image has an age, such
-        as V(7d) or V(12h). Nothing is built where nothing is newer.
+      - When to look for newer versions of Python packages that are not pinned. V(always), V(never), or once the image
+        has an age, such as V(7d) or V(12h). Nothing is built where nothing is newer. The base and system packages stay
+        as they are.
       - With O(state=pulled), when to ask the registry whether it has another image by that name.
       - A C(Dockerfile) is then built without the engine's cache.
     type: str
@@ -241,7 +243,7 @@ FILE = {
     "src": {"type": "path"},
     "content": {"type": "str"},
     "dest": {"type": "str", "required": True},
-    "mode": {"type": "str", "default": "0644"},
+    "mode": {"type": "raw", "default": "0644"},
 }
 PROXY = {"http_proxy": {"type": "str"}, "https_proxy": {"type": "str"}, "no_proxy": {"type": "str"}}
 OPTIONS = {

@@ -64,7 +64,7 @@ def plan(
     draft = _Plan(roster, fleet, here)
 
     containers, work = _containers(fleet, roster), _work(fleet)
-    labs = sorted({*here, *before, *containers, *work})
+    labs = sorted({*here, *before, *containers})  # other directories are nobody's of this roster
     hosts = {lab: one["host"] for lab, one in before.items()}
     draft.where, doubtful = homes(labs, containers, work, hosts, fleet.said)
     _refuse([*doubtful, *_lost_hosts(draft), *_unknown_silence(draft, memory, bool(containers or work))])

@@ -53,7 +53,12 @@ def test_a_failure_is_told(images, classic):
 
 
 @pytest.mark.parametrize(
-    "option", [{"ca_bundle": "/etc/passwd"}, {"index_url": "https://me:secret@example.org/simple"}]
+    "option",
+    [
+        {"ca_bundle": "/etc/passwd"},
+        {"index_url": "https://me:secret@example.org/simple"},
+        {"requirements": ["x @ https://me:secret@example.org/x.whl"]},
+    ],
 )
 def test_what_it_cannot_keep_out_of_an_image_is_refused(classic, option):
     with pytest.raises(BuildError, match="can build with BuildKit, which keeps secrets out of images"):

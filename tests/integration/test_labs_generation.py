@@ -78,13 +78,16 @@ def test_health_is_the_engines_and_the_tokens(host):
     sick.write_text("#!/bin/sh\necho ill\nexit 1\n")
     sick.chmod(0o755)
     mount = {"source": str(sick), "target": "/etc/jupyter/docker_healthcheck.py"}
+    token = host.path / "token.json"
+    token.write_text(json.dumps({"IdentityProvider": {"token": "another-one"}}))
+    other_token = {"source": str(token), "target": "/home/jovyan/.jupyter/jupyter_server_config.json"}
     often = {"interval": 1, "retries": 1, "start_period": 1}
     host.labs(host.lab(), wait_for="health")
     assert host.inspect()["State"]["Health"]["Status"] == "healthy"
     with pytest.raises(ModuleFailed, match="its health check says unhealthy: ill.*is back on what it ran on before"):
         host.labs(host.lab(healthcheck=often, mounts=[mount]), wait_for="health")
     with pytest.raises(ModuleFailed, match="not to its token"):
-        host.labs(host.lab(config={"IdentityProvider": {"token": "another-one"}}), wait_for="health")
+        host.labs(host.lab(mounts=[other_token]), wait_for="health")
     assert actions(host.labs(host.lab(), wait_for="health")) == []
 
 

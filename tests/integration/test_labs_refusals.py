@@ -95,6 +95,16 @@ def test_work_dir_that_leads_out_of_its_root(host):
     refuse(host, "leads out of .* to /var/lib/docker/volumes", host.lab(work_dir="sly"))
 
 
+def test_work_dir_of_a_lab_that_is_not_declared(host):
+    host.labs(host.lab(), host.lab("b", work_dir="group/b"))
+    for work_dir in (host.name(), "group"):
+        with pytest.raises(ModuleFailed, match="where the lab .* is at work, which is not declared here"):
+            host.labs(host.lab("c", work_dir=work_dir))
+    assert not host.exists("c")
+    renamed = host.lab("c", work_dir=host.name())
+    assert host.labs({"name": host.name(), "state": "absent"}, renamed)["changed"]
+
+
 def test_work_dir_of_root_with_things_in_it(host):
     (host.path / "roots").mkdir()
     (host.path / "roots" / "file").write_text("x")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
@@ -98,10 +99,12 @@ def test_a_work_directory_made_as_a_copy(host):
     source = host.path / "course"
     source.mkdir()
     (source / "lesson.ipynb").write_text("{}")
+    link = host.path / "current"
+    link.symlink_to("course")
     neighbour = host.path / "work" / f"{host.name()}.part"
     neighbour.mkdir(parents=True)
     (neighbour / "thesis.ipynb").write_text("{}")
-    lab = host.lab(work_from=str(source))
+    lab = host.lab(work_from=str(link))
     host.labs(lab)
     copy = host.path / "work" / host.name() / "lesson.ipynb"
     assert copy.stat().st_uid == 1000
@@ -110,6 +113,16 @@ def test_a_work_directory_made_as_a_copy(host):
     assert (copy.read_text(), (source / "lesson.ipynb").read_text()) == ("mine", "{}")
     assert (neighbour / "thesis.ipynb").exists()
     assert {path.name for path in neighbour.parent.iterdir()} == {neighbour.name, host.name()}, "and nothing half made"
+    assert source.stat().st_uid == 0 and not (host.path / "work" / host.name()).is_symlink()
+
+
+def test_a_work_directory_that_is_a_link_is_given_to_its_owner(host):
+    disk = host.path / "work" / "disk2" / "a"
+    disk.mkdir(parents=True)
+    (host.path / "work" / host.name()).symlink_to(disk)
+    host.labs(host.lab())
+    assert disk.stat().st_uid == 1000
+    assert not host.labs(host.lab())["changed"]
 
 
 def test_force_ends_a_busy_lab(host):
@@ -255,6 +268,37 @@ def test_an_interrupted_replacement_is_finished(host, left):
     assert not host.labs(host.lab())["changed"]
     assert host.server().ask("api/status")
     assert len(engine.containers(all=True, filters={"name": f"^/{name}"})) == 1
+
+
+@pytest.mark.parametrize("suffix", ["next", "previous"])
+def test_an_interrupted_replacement_is_finished_though_more_is_to_change(host, suffix):
+    host.labs(host.lab(), host.lab("other"))
+    name, engine = host.name(), host.engine
+    labels = engine.inspect_container(host.name("other"))["Config"]["Labels"]
+    labels = {key: value.replace(host.name("other"), name) for key, value in labels.items()}
+    engine.create_container(host.image, name=f"{name}.{suffix}", labels=labels)
+    done = host.labs(host.lab(env={"A": "b"}))
+    assert [step["action"] for step in done["steps"]] == ["replace", "clear away"]
+    assert not host.labs(host.lab(env={"A": "b"}))["changed"]
+    assert len(engine.containers(all=True, filters={"name": f"^/{name}"})) == 1
+
+
+def test_the_work_is_its_owner_s_again_when_the_new_lab_does_not_come_up(host):
+    host.labs(host.lab())
+    work = host.path / "work" / host.name()
+    (work / "mine.txt").write_text("work")
+    os.chown(work / "mine.txt", 1000, 100)
+    with pytest.raises(ModuleFailed, match="back on what it ran on before"):
+        host.labs(host.lab(owner="2000:100", env={"DOCKER_STACKS_JUPYTER_CMD": "nonsense"}))
+    assert (work.stat().st_uid, (work / "mine.txt").stat().st_uid) == (1000, 1000)
+    assert not host.labs(host.lab())["changed"]
+
+
+def test_an_image_may_be_named_by_its_id(host):
+    image = host.engine.inspect_image(host.image)["Id"]
+    host.labs(host.lab(image=image))
+    assert host.labs(host.lab(image=image, memory="1g"))["changed"]
+    assert not host.labs(host.lab(image=image, memory="1g"))["changed"]
 
 
 def test_nobody_else_listens_on_the_port_meanwhile(host):

@@ -141,6 +141,11 @@ class TestWhereSomebodyIs:
         for trace in ({"works": ["ana"]}, {"archives": ["ana"]}):
             assert where(planned(["ana"], {"a": host(memory=100), "b": host(**trace)})) == {"ana": "b"}
 
+    def test_directories_of_nobody_are_left_alone(self):
+        result = planned(["ana"], {"a": host(works=["shared"]), "b": host(works=["shared", "slides"])})
+        assert list(where(result)) == ["ana"] and list(result["placement"]["people"]) == ["ana"]
+        assert all(told["archive"] == [] for told in result["hosts"].values())
+
     def test_a_container_counts_more_than_memory_and_work(self):
         said = {"a": host(works=["ana"]), "b": host(lab("ana"))}
         assert where(planned(["ana"], said, kept(ana="a"))) == {"ana": "b"}

@@ -16,10 +16,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .._engine import Engine, translated
-from .._errors import BuildError
+from .._errors import BuildError, masked
 from . import _dockerfile
 from ._build import Order
-from ._requirements import masked
 
 WARNING = (
     "No docker command on this host can build with BuildKit, so the engine's old builder was taken, without caches and "

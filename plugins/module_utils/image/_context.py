@@ -124,7 +124,7 @@ def _script(said: Directory, name: str) -> str:
 def _secrets(folder: str, wanted: Wanted) -> dict[str, str]:
     """The files of a build's secrets: `ca`, the certificates, and `build_env`, indexes and proxies."""
     environ = dict(os.environ)
-    files = [_if_there(os.path.expanduser(path)) for path in _trust.PIP_FILES]
+    files = {path: _if_there(os.path.expanduser(path)) for path in _trust.PIP_FILES}
     pip = _trust.pip_settings(files, environ)
     needs = wanted.recipe.requirements
     variables = _trust.variables(pip, environ, needs.index_url, needs.extra_index_urls, wanted.proxy)

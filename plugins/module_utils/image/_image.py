@@ -34,7 +34,7 @@ class Outcome:
 
 def act(engine: Engine, wanted: Wanted, check: bool) -> dict[str, Any]:
     """The module's result."""
-    log = Log(wanted.log)
+    log = Log("" if check else wanted.log)
     try:
         result = _result(wanted, STATES[wanted.state](engine, wanted, check, log.show))
         if result["image"].get("id"):

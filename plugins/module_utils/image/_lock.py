@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._errors import BuildError
-from ._requirements import Requirements, masked
+from .._errors import BuildError, masked
+from ._requirements import Requirements
 
 # Sizes of a wheel in bytes from which a package has its place in a lower layer, the largest lowest.
 TIERS = (100_000_000, 5_000_000, 0)

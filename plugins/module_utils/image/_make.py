@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from .._engine import Engine
-from .._errors import BuildError
+from .._errors import BuildError, masked
 from .._settings import config_of
 from . import _build, _classic, _context, _dockerfile, _images, _lock
 from ._build import Command, Order
@@ -21,7 +21,7 @@ from ._context import Context
 from ._kept import Image
 from ._lock import Layers, Lock
 from ._recipe import LABEL, Directory, Recipe, Wanted
-from ._requirements import masked, name_of
+from ._requirements import name_of
 
 NO_COMMAND = (
     "No docker command on this host can build with BuildKit, which keeps secrets out of images and downloads in a "
@@ -80,8 +80,10 @@ def _run(engine: Engine, command: Command | None, order: Order, show: Callable[[
 def _need_no_secrets(wanted: Wanted) -> None:
     """Refuse what the old builder would leave in the image."""
     needs = wanted.recipe.requirements
-    secret = [url for url in (needs.index_url, *needs.extra_index_urls) if masked(url) != url]
-    if wanted.recipe.dockerfile or wanted.ca_bundle or secret:
+    directory = wanted.recipe.directory
+    conda = _context.text(directory, directory.conda) if directory and directory.conda else ""
+    said = "\n".join((needs.index_url, *needs.extra_index_urls, *needs.lines, *needs.constraints, conda))
+    if wanted.recipe.dockerfile or wanted.ca_bundle or masked(said) != said:
         raise BuildError(NO_COMMAND)
 
 

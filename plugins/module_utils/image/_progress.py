@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from ._requirements import masked
+from .._errors import masked
 
 LINE = re.compile(r"#(\d+) (.*)")
 STEP = re.compile(r"\[(?:[\w.-]+ )?(?:(\d+)/(\d+))?\]? ?(.*)")

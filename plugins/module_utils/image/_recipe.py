@@ -9,10 +9,10 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .._errors import InvalidInput
+from .._errors import InvalidInput, masked
 from .._settings import settings
 from . import _requirements
 from ._requirements import Requirements
@@ -87,11 +87,11 @@ class Recipe:
         needs, directory = self.requirements, self.directory
         said = {
             "base": self.base,
-            "requirements": [_requirements.masked(line) for line in needs.lines],
-            "constraints": [_requirements.masked(line) for line in needs.constraints],
+            "requirements": [masked(line) for line in needs.lines],
+            "constraints": [masked(line) for line in needs.constraints],
             "hashes": {name: list(digests) for name, digests in needs.hashes},
-            "index_url": _requirements.masked(needs.index_url),
-            "extra_index_urls": [_requirements.masked(url) for url in needs.extra_index_urls],
+            "index_url": masked(needs.index_url),
+            "extra_index_urls": [masked(url) for url in needs.extra_index_urls],
             "prerelease": needs.prerelease,
             "no_binary": list(needs.no_binary),
             "only_binary": list(needs.only_binary),
@@ -177,10 +177,11 @@ def familiar(name: str) -> str:
 def with_directory(recipe: Recipe, directory: Directory) -> Recipe:
     """A recipe and what its directory says. A Dockerfile says all itself, so nothing may be said beside it."""
     said = dict(recipe.__dict__)
-    beside = ("requirements", "packages", "files", "environment", "post_build")
     if directory.dockerfile:
-        for option in beside:
-            if said[option] not in ((), Requirements()):
+        needs = replace(recipe.requirements, index_url="", extra_index_urls=())  # for which it may ask, as a secret
+        beside = {option: said[option] for option in ("packages", "files", "environment", "post_build")}
+        for option, value in {"requirements": needs, **beside}.items():
+            if value not in ((), Requirements()):
                 wanted = f"holds a {directory.dockerfile}, which says all itself: leave out {option}."
                 raise InvalidInput("path", directory.path, wanted)
     said.update(
@@ -208,16 +209,18 @@ def _recipe(params: Mapping[str, Any]) -> Recipe:
 
 
 def _needs(params: Mapping[str, Any]) -> Requirements:
-    for option in ("index_url", "extra_index_urls"):
-        for url in [params[option]] if isinstance(params[option], str) else params[option] or []:
+    index_url, extra_index_urls = (params["index_url"] or "").strip(), params["extra_index_urls"]
+    for option, urls in {"index_url": [index_url], "extra_index_urls": extra_index_urls}.items():
+        for url in urls:
             if url and not INDEX.fullmatch(url):
                 raise InvalidInput(option, url, "is no index that a build can reach, such as https://pypi.org/simple.")
     own = Requirements(
-        index_url=params["index_url"] or "",
-        extra_index_urls=tuple(params["extra_index_urls"]),
-        constraints=_requirements.parse(_text("constraints", params["constraints"]), "constraints").lines,
+        index_url=index_url,
+        extra_index_urls=tuple(extra_index_urls),
     )
-    return own + _requirements.parse(_text("requirements", params["requirements"]), "requirements")
+    constraints = _requirements.parse(_text("constraints", params["constraints"]), "constraints")
+    needs = _requirements.parse(_text("requirements", params["requirements"]), "requirements")
+    return own + _requirements.as_constraints(constraints) + needs
 
 
 def _text(option: str, said: Any) -> str:
@@ -235,6 +238,9 @@ def _file(number: int, said: Mapping[str, Any]) -> File:
         raise InvalidInput(f"{option}.dest", dest, "is no absolute path of a file.")
     if (said["src"] is None) == (said["content"] is None):
         raise InvalidInput(option, dest, "needs one of src and content.")
+    if not isinstance(said["mode"], str):
+        wanted = "is a number, which YAML made of it: write '0644', with quotes."
+        raise InvalidInput(f"{option}.mode", said["mode"], wanted)
     if not MODE.fullmatch(said["mode"]):
         raise InvalidInput(f"{option}.mode", said["mode"], "is no mode in octal, such as '0644'.")
     content = said["content"] or ""
@@ -294,7 +300,7 @@ def _proxy(said: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
             continue
         if name != "no_proxy" and not re.match(r"(https?|socks5h?)://\S+$", value):
             raise InvalidInput(
-                f"proxy.{name}", _requirements.masked(value), "is no address, such as http://proxy:3128."
+                f"proxy.{name}", value, "is no address, such as http://proxy:3128."
             )
         pairs.append((name, value))
     return tuple(pairs)

@@ -94,9 +94,9 @@ def parse(text: str, source: str, read: Callable[[str], str | None] | None = Non
     return _parse(text, source, read or (lambda path: None), ())
 
 
-def masked(text: str) -> str:
-    """``text`` without the user and password of any address in it."""
-    return re.sub(r"://[^/@\s]+@", "://***@", text)
+def as_constraints(found: Requirements) -> Requirements:
+    """What a file of constraints says: the same of packages that something else asks for."""
+    return replace(found, lines=(), constraints=_merged(found.constraints, found.lines))
 
 
 def canonical(name: str) -> str:
@@ -136,7 +136,7 @@ def _parse(text: str, source: str, read: Callable[[str], str | None], within: tu
             else:
                 found += _requirement(line)
         except ValueError as error:
-            raise InvalidInput(where, masked(line), f"{error}.") from error
+            raise InvalidInput(where, line, f"{error}.") from error
     return found
 
 
@@ -198,7 +198,7 @@ def _included(
     found = _parse(text, file, read, within)
     if name in ("-r", "--requirement"):
         return found
-    return replace(found, lines=(), hashes=(), constraints=_merged(found.constraints, found.lines))
+    return as_constraints(found)
 
 
 def _options(line: str) -> Iterator[tuple[str, str]]:
@@ -236,7 +236,7 @@ def _url(text: str) -> tuple[str, str]:
     url, _space, rest = text.partition(" ")
     if not URL.match(url) or url.endswith(";"):
         raise ValueError(
-            f"has the address {masked(url)!r}; a build can reach https://... and git+https://... (a space before ';')"
+            f"has the address {url!r}; a build can reach https://... and git+https://... (a space before ';')"
         )
     rest = rest.strip()
     if rest and not rest.startswith(";"):

@@ -10,6 +10,8 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
+from .._errors import InvalidInput
+
 # Where distributions keep all certificates that the host trusts, in one file.
 BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -24,16 +26,32 @@ PIP_SETTINGS = ("index-url", "extra-index-url", "find-links", "trusted-host", "t
 CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.S)
 
 
-def pip_settings(files: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:
-    """pip's settings on the host: the texts of its files, later ones over earlier ones, then PIP_* variables."""
+def pip_settings(files: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
+    """pip's settings on the host: the texts of its files by path, later ones over earlier ones, then PIP_* variables.
+
+    Raises InvalidInput for a file that pip could not read either.
+    """
     found: dict[str, str] = {}
-    for text in files:
-        parser = configparser.RawConfigParser(strict=False)
-        parser.read_string(text)
-        for section in {"global", "install"} & set(parser.sections()):
-            found.update(parser.items(section))
-    found.update({key[4:].lower().replace("_", "-"): value for key, value in environ.items() if key.startswith("PIP_")})
+    for path, text in files.items():
+        found.update(_pip_file(path, text))
+    found.update({_key(name[4:]): value for name, value in environ.items() if name.startswith("PIP_")})
     return {key: " ".join(found[key].split()) for key in PIP_SETTINGS if found.get(key)}
+
+
+def _pip_file(path: str, text: str) -> dict[str, str]:
+    """What a file of pip's says for an installation: the command's own section over the one for all."""
+    parser = configparser.RawConfigParser(strict=False)
+    try:
+        parser.read_string(text)
+    except configparser.Error as error:
+        raise InvalidInput("pip's settings", path, f"cannot be read: {str(error).splitlines()[0]}") from error
+    sections = [name for name in ("global", "install") if parser.has_section(name)]
+    return {_key(name): value for section in sections for name, value in parser.items(section)}
+
+
+def _key(name: str) -> str:
+    """A setting's name as pip reads it, which takes underscores too."""
+    return name.lower().replace("_", "-")
 
 
 def bundles(option: str, pip: Mapping[str, str], environ: Mapping[str, str]) -> list[str]:

@@ -118,8 +118,12 @@ def create(engine: Engine, lab: Lab, name: str, private_dir: str, stop_timeout: 
     with translated(f"create the lab {lab.name}"):
         config = container_config(lab, private_dir, stop_timeout)
         container = engine.api.create_container_from_config(config, name)["Id"]
-        for network in lab.networks[1:]:
-            engine.api.connect_container_to_network(container, network)
+        try:
+            for network in lab.networks[1:]:
+                engine.api.connect_container_to_network(container, network)
+        except Exception:
+            engine.api.remove_container(container)
+            raise
     return container
 
 

@@ -28,6 +28,7 @@ LARGEST_ID = 2**32 - 2  # the last number stands for no user
 
 # Names that Docker takes; the length is that of a DNS label, because the name is also the host name inside.
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,62}")
+SHOWN = "would show the token to everyone"
 SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
 OWNER = re.compile(r"([0-9]{1,10})(?::([0-9]{1,10}))?")
 PORT = re.compile(r"[0-9]{1,5}")
@@ -42,7 +43,7 @@ def parse_labs(declared: Iterable[Mapping[str, Any]], work_root: str) -> list[La
     Raises InvalidInput with the option, the value and what would be right.
     """
     labs = [_parse(raw, work_root) for raw in declared]
-    _refuse_twins(labs)
+    refuse_twins(labs)
     return labs
 
 
@@ -83,7 +84,7 @@ def _parse(raw: Mapping[str, Any], work_root: str) -> Lab:
     return replace(lab, restart_policy="no") if lab.ephemeral else lab
 
 
-def _refuse_twins(labs: list[Lab]) -> None:
+def refuse_twins(labs: list[Lab]) -> None:
     """Two labs of one host with the same name, port or work directory cannot both be meant. An absent one has but its
     name."""
     for one, other in combinations(labs, 2):
@@ -214,8 +215,8 @@ def check_token(option: str, token: str) -> None:
 def _env_value(at: str, key: Any, value: Any) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(key)):
         raise InvalidInput(f"{at}.env", key, "is no name for an environment variable.")
-    if str(key).startswith("JUPYTER_TOKEN"):
-        raise InvalidInput(f"{at}.env", key, "would show the token to everyone: use token or token_file.")
+    if str(key).startswith("JUPYTER_TOKEN") or (key == "NOTEBOOK_ARGS" and ".token" in str(value)):
+        raise InvalidInput(f"{at}.env", key, f"{SHOWN}: use token or token_file.")
     if key == "NVIDIA_VISIBLE_DEVICES":
         raise InvalidInput(f"{at}.env", key, "would reach for GPUs of other labs: use gpus.")
     return _plain(at, "env", key, value)
@@ -295,6 +296,8 @@ def _config(at: str, value: Mapping[str, Any]) -> dict[str, Any]:
     for key, options in value.items():
         if options is not None and not isinstance(options, Mapping):
             raise InvalidInput(f"{at}.config.{key}", options, "should be a mapping, such as {allow_origin: '*'}.")
+        if "token" in (options or {}):
+            raise InvalidInput(f"{at}.config.{key}.token", "(hidden)", f"{SHOWN}: use token or token_file.")
     return {key: options or {} for key, options in value.items()}
 
 

@@ -58,9 +58,12 @@ def _as_it_was(before: Lab, lab: Lab) -> Lab:
 
 
 def _name(state: StateDir, old: Found) -> str:
-    """A name in the image's own repository, where pruning sees that somebody holds it. It never means another image."""
+    """A name in the image's own repository, where pruning sees that somebody holds it. It never means another image.
+    What is known by its id alone has no repository.
+    """
     name = old.as_created.image.partition("@")[0]
     repository = name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name
+    repository = "myjupyter" if repository == "sha256" else repository
     return f"{repository}:{_prefix(state)}{old.lab.image_digest}"
 
 

@@ -104,7 +104,7 @@ def make_work_dir(lab: Lab) -> None:
         with tempfile.TemporaryDirectory(prefix=".myjupyter-", dir=folder) as aside:
             work = os.path.join(aside, "work")
             if lab.work_from:
-                command = ["cp", "--archive", "--reflink=auto", "--", lab.work_from, work]
+                command = ["cp", "--archive", "--reflink=auto", "--", os.path.realpath(lab.work_from), work]
                 # There is no AnsibleModule below _module, by design.
                 subprocess.run(command, check=True, capture_output=True, text=True)  # pylint: disable=ansible-bad-function
             else:
@@ -117,8 +117,8 @@ def make_work_dir(lab: Lab) -> None:
 
 
 def own_work_dir(lab: Lab) -> None:
-    """Give to the owner what is not yet the owner's; links are changed themselves, never followed."""
-    own_tree(lab.work_dir, lab.ids)
+    """Give to the owner what is not yet the owner's; links in it are changed themselves, never followed."""
+    own_tree(os.path.realpath(lab.work_dir), lab.ids)
 
 
 def own_tree(top: str, ids: tuple[int, int]) -> None:

@@ -15,7 +15,8 @@ from .._engine import Engine
 from .._errors import FleetError, InvalidInput, LabError
 from . import _containers, _generation, _host, _state
 from ._container import Found
-from ._lab import Lab
+from ._declared import refuse_twins
+from ._lab import Lab, same_place
 from ._options import Options
 from ._plan import (
     NEXT,
@@ -103,9 +104,12 @@ def _plans(
     settled = [_settled(lab, options, engine.rootless_user) for lab in declared]
     if options.generation == "previous":
         settled = _generation.earlier(settled, found, options.state)
+        refuse_twins(settled)
     needed = [lab for lab in settled if lab.state != "absent"]
     _refuse_unknown_networks(engine, needed)
     going = to_purge(found, declared) if options.purge else {}
+    staying = set(found) - set(going) - {lab.name for lab in declared}
+    _refuse_work_of_others(needed, [found[name].as_created for name in sorted(staying)])
     labs = assign_ports(settled, found, [*seen.taken, *_processes(settled, found)], options.first_port, going)
     digests = _containers.digests(engine, {lab.image for lab in needed})
     missing = {lab.image for lab in needed} - set(digests)
@@ -165,6 +169,18 @@ def _refuse_strangers(declared: list[Lab], strangers: set[str]) -> None:
             raise InvalidInput(
                 "labs.name", lab.name, "is the name of a container that is no lab of ours: rename or remove that one."
             )
+
+
+def _refuse_work_of_others(labs: list[Lab], others: list[Lab]) -> None:
+    """A lab that is on the host and not declared works on, in a directory of its own."""
+    for lab in labs:
+        for other in others:
+            if same_place(lab.work_dir, other.work_dir):
+                raise InvalidInput(
+                    f"labs[{lab.name}].work_dir", lab.work_dir, f"has to do with {other.work_dir}, where the lab "
+                    f"{other.name} is at work, which is not declared here: declare that one absent, or take another "
+                    "directory.",
+                )  # fmt: skip
 
 
 def _refuse_unknown_networks(engine: Engine, labs: list[Lab]) -> None:

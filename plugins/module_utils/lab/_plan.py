@@ -75,7 +75,8 @@ def assign_ports(
     claims = {lab.name: _claim(lab, found.get(lab.name)) for lab in labs}
     for lab in sorted(labs, key=lambda lab: claims[lab.name]):
         if lab.port and lab.state != "absent":
-            if claims[lab.name] != SERVES:
+            stays_down = lab.state == "stopped" and claims[lab.name] == HAS
+            if claims[lab.name] != SERVES and not stays_down:
                 _refuse_taken(lab, holders)
             holders.append(_taker(lab))
     # Nobody has to wait for a port that is chosen, so it is none that a lab has until it is changed.

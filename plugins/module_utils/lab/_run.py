@@ -88,12 +88,16 @@ class Run:
     def _clear_away(self) -> None:
         if self.lab.state in ("started", "restarted"):
             self._wait()
+        self._remove_leftovers()
+
+    def _remove_leftovers(self) -> None:
         for leftover in self.plan.leftovers:
             _containers.remove(self.engine, leftover.container, self.lab)
 
     def _replace(self) -> None:
         """The new container is made before the old one ends; the old one comes back if the new one does not serve."""
         old, token_before = self._old, self.options.state.token(self.lab.name)
+        self._remove_leftovers()  # they have the names that are needed now
         self._write_token()
         try:
             new = self._new_container(self.lab.name + NEXT)
@@ -129,6 +133,8 @@ class Run:
         if self.put_aside:
             _containers.rename(self.engine, old.container, self.lab.name)
         self._write_back(token_before)
+        if any(step.action == "own work directory" for step in self.plan.steps):
+            _host.own_work_dir(old.as_created)
         if old.running:
             _containers.start(self.engine, old.container, old.lab)
         raise LabError(f"{error} {self._back(old)}", log=tail) from error

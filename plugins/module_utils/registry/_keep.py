@@ -58,7 +58,7 @@ def observe(wanted: Wanted) -> Found:
 def apply(wanted: Wanted, plan: Plan) -> None:
     """Take the plan's steps. Raises FleetError."""
     for folder in (FOLDER, os.path.dirname(_registry.DROP_IN)):
-        _make_folder(folder)
+        os.makedirs(folder, exist_ok=True)
     _make_data(wanted.data)
     for path, text in plan.files.items():
         _write(path, text)
@@ -86,18 +86,9 @@ def read(path: str) -> str | None:
         return None
 
 
-def _make_folder(path: str) -> None:
-    """A directory that everybody may enter, whatever the umask says."""
-    before = os.umask(0o022)
-    try:
-        os.makedirs(path, exist_ok=True)
-    finally:
-        os.umask(before)
-
-
 def _make_data(path: str) -> None:
     """The directory of the images, the registry's own. Raises InvalidInput for one that holds things of others."""
-    _make_folder(path)
+    os.makedirs(path, exist_ok=True)
     if os.stat(path).st_uid != 0:
         return
     if os.listdir(path):

@@ -18,6 +18,7 @@ from .. import _nvidia
 from .._engine import Engine
 from ..lab import _containers, _jupyter, _state
 from ..lab._container import Found
+from ..lab._declared import NAME
 from ..lab._labs import url_of
 from ..lab._plan import by_name
 from ._archive import archived
@@ -89,8 +90,9 @@ def _machine() -> Capacity:
 
 
 def _directories(path: str) -> list[str]:
+    """Those that may be of a lab."""
     with contextlib.suppress(OSError):
-        return sorted(entry.name for entry in os.scandir(path) if entry.is_dir() and not entry.name.startswith("."))
+        return sorted(entry.name for entry in os.scandir(path) if entry.is_dir() and NAME.fullmatch(entry.name))
     return []
 
 

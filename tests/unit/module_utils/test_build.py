@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import BuildError
+from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import BuildError, InvalidInput
 from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _dockerfile, _lock, _trust
 from ansible_collections.myjupyter.fleet.plugins.module_utils.image._lock import Base, Lock
 from ansible_collections.myjupyter.fleet.plugins.module_utils.image._progress import Progress
@@ -161,8 +161,15 @@ def test_what_a_dockerfile_is_built_on(text, args, expected):
 def test_pip_s_settings_have_their_order():
     first = "[global]\nindex-url = https://a\ntimeout = 5\n"
     second = "[install]\nindex-url = https://b\nextra-index-url =\n  https://c\n  https://d\n"
-    found = _trust.pip_settings([first, second], {"PIP_TIMEOUT": "9", "OTHER": "x"})
+    found = _trust.pip_settings({"a": first, "b": second}, {"PIP_TIMEOUT": "9", "OTHER": "x"})
     assert found == {"index-url": "https://b", "extra-index-url": "https://c https://d", "timeout": "9"}
+
+
+def test_pip_s_settings_are_read_as_pip_reads_them():
+    both = "[install]\nindex_url = https://own\n[global]\nindex-url = https://all\nfind_links = https://l\n"
+    assert _trust.pip_settings({"a": both}, {}) == {"index-url": "https://own", "find-links": "https://l"}
+    with pytest.raises(InvalidInput, match="'/etc/pip.conf' cannot be read: File contains no section headers"):
+        _trust.pip_settings({"/etc/pip.conf": "index-url = https://a"}, {})
 
 
 def test_what_a_build_cannot_see_stays_out():

@@ -99,6 +99,8 @@ REFUSED = [
     ("token_file", "relative", "absolute path"),
     ("env", {"1A": "x"}, "no name for an environment variable"),
     ("env", {"JUPYTER_TOKEN": "x"}, "use token or token_file"),
+    ("env", {"NOTEBOOK_ARGS": "--IdentityProvider.token=x"}, "use token or token_file"),
+    ("config", {"IdentityProvider": {"token": ""}}, r"config\.IdentityProvider\.token: .*use token or token_file"),
     ("env", {"A": None}, r"env\.A: None should be text.*'' is empty"),
     ("env", {"A": {"b": 1}}, r"env\.A: \{'b': 1\} should be text"),
     ("labels", {"a": None}, r"labels\.a: None should be text"),

@@ -117,6 +117,14 @@ def ports(wanted, there=None, taken=(), first=10000, going=()):
 AUTO = replace(LAB, port=0)
 
 
+def test_a_lab_that_stays_down_holds_nobody_up():
+    down = {"ana": replace(found(), status="exited")}
+    stopped, other = replace(LAB, state="stopped"), replace(AUTO, name="ben")
+    assert ports([stopped, other], down, [Taken(10000, "", "nginx")]) == [10000, 10001]
+    with pytest.raises(InvalidInput, match="nginx"):
+        ports([LAB, other], down, [Taken(10000, "", "nginx")])
+
+
 def test_auto_takes_the_first_free_ports():
     assert ports([AUTO, replace(AUTO, name="ben")]) == [10000, 10001]
     assert ports([AUTO, replace(AUTO, name="ben", port=10000)]) == [10001, 10000]

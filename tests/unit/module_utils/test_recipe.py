@@ -122,9 +122,10 @@ def test_what_makes_no_other_image_makes_no_other_digest(one, other):
 
 def test_a_declaration_has_no_password():
     options = {"index_url": "https://me:secret@a/simple", "extra_index_urls": ["https://me:secret@b/simple"]}
-    said = parse(requirements=["x @ https://me:secret@c/x.whl"], **options).recipe.declaration()
+    needs = ["x @ https://me:secret@c/x.whl", "y @ https://me:s@secret@c/y.whl"]
+    said = parse(requirements=needs, **options).recipe.declaration()
     assert "secret" not in str(said)
-    assert said["requirements"] == ["x @ https://***@c/x.whl"]
+    assert said["requirements"] == ["x @ https://***@c/x.whl", "y @ https://***@c/y.whl"]
 
 
 def interpret(**files):
@@ -179,8 +180,41 @@ def test_settings_of_tools_are_no_project():
     assert interpret(pyproject_toml="[tool.ruff]\nline-length = 120\n", requirements_txt="a").requirements.lines
 
 
+@pytest.mark.parametrize("mode", [0o644, 644, None])
+def test_a_mode_that_yaml_took_for_a_number_is_refused(mode):
+    with pytest.raises(InvalidInput, match=r"files\[1\].mode: .* is a number, which YAML made of it: write '0644'"):
+        parse(files=[{**FILE, "mode": mode}])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"index_url": "https://me:s3cret@a/simple b"},
+        {"index_url": "ftp://me:s3cret@a/simple"},
+        {"requirements": {"x": "https://me:s3cret@a/x.whl"}},
+        {"requirements": ["x https://me:s3cret@a/x.whl"]},
+        {"requirements": ["--index-url https://a https://me:s3cret@b"]},
+    ],
+)
+def test_a_refusal_tells_no_password(options):
+    with pytest.raises(InvalidInput) as refused:
+        parse(**options)
+    assert "s3cret" not in str(refused.value)
+
+
+def test_an_index_may_end_with_a_line_break():
+    assert parse(index_url="https://a/simple\n").recipe.requirements.index_url == "https://a/simple"
+
+
+def test_constraints_keep_their_hashes_and_indexes():
+    text = f"--extra-index-url https://a/simple\nx==1 --hash=sha256:{'0' * 64}"
+    needs = parse(requirements=["x"], constraints=text).recipe.requirements
+    assert (needs.lines, needs.constraints) == (("x",), ("x==1",))
+    assert (needs.hashes, needs.extra_index_urls) == ((("x", (f"sha256:{'0' * 64}",)),), ("https://a/simple",))
+
+
 def test_a_dockerfile_says_all_itself():
-    recipe = parse(build_args={"A": "1"}).recipe
+    recipe = parse(build_args={"A": "1"}, index_url="https://a", extra_index_urls=["https://b"]).recipe
     directory = interpret(Dockerfile="FROM x", Pipfile="")
     assert _recipe.with_directory(recipe, directory).dockerfile == "Dockerfile"
     for option in ({"requirements": ["a"]}, {"packages": ["git"]}, {"post_build": ["true"]}):
