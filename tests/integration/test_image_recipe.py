@@ -8,6 +8,7 @@ import http.server
 import io
 import ipaddress
 import json
+import os
 import subprocess
 import threading
 import zipfile
@@ -45,6 +46,15 @@ def test_files_have_their_content_mode_and_owner(images, tmp_path):
     images.twice(files=files)
     assert images.run("cat /home/jovyan/.config/tool/settings") == "two"
     images.twice(files=[])
+
+
+def test_the_umask_of_who_logs_in_decides_nothing(images):
+    before = os.umask(0o077)
+    try:
+        images.twice(requirements=["tabulate==0.9.0"], post_build=["echo $B > ~/b"], build_args={"B": "two"})
+    finally:
+        os.umask(before)
+    assert images.run("cat ~/b; python -c 'import tabulate; print(tabulate.__version__)'") == "two\n0.9.0"
 
 
 def test_environment_is_taken_literally(images):

@@ -99,7 +99,7 @@ def test_work_dir_of_a_lab_that_is_not_declared(host):
     host.labs(host.lab(), host.lab("b", work_dir="group/b"))
     for work_dir in (host.name(), "group"):
         with pytest.raises(ModuleFailed, match="where the lab .* is at work, which is not declared here"):
-            host.labs(host.lab("c", work_dir=work_dir))
+            host.labs(host.lab("c", work_dir=work_dir, owner="1000:100"))
     assert not host.exists("c")
     renamed = host.lab("c", work_dir=host.name())
     assert host.labs({"name": host.name(), "state": "absent"}, renamed)["changed"]
