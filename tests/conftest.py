@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-COLLECTIONS = ROOT / ".collections"
-BASE = os.environ.get("MYJUPYTER_TEST_BASE", "myjupyter-base:latest")
-BASE_PLAY = [{"hosts": "localhost", "gather_facts": False, "roles": [{"role": "myjupyter.fleet.jupyter_base"}]}]
-sys.path.insert(0, str(COLLECTIONS))
+from . import COLLECTIONS, ROOT
+from .base import base
 
 
 class ModuleFailed(Exception):
@@ -76,18 +71,10 @@ def playbook():
     return run
 
 
-@pytest.fixture(scope="session")
-def base(engine, playbook, tmp_path_factory):
-    """The name of the base image, made as a user's run would make it where it is missing."""
-    with open(Path(tempfile.gettempdir(), "myjupyter-test-base.lock"), "w") as lock:
-        # The other worker may need it at the same time.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if engine.images(BASE):
-            return BASE
-        play = tmp_path_factory.mktemp("base") / "base.yml"
-        play.write_text(json.dumps(BASE_PLAY))
-        playbook(play)
-        return BASE
+@pytest.fixture(name="base", scope="session")
+def base_fixture():
+    """The name of the base image."""
+    return base()
 
 
 def pytest_itemcollected(item):

@@ -1,6 +1,6 @@
 """What a run of site.yml with nothing to change costs the controller: its curve over the number of hosts.
 
-    python tests/bench/controller.py [--hosts 1 10 50 100]
+    python -m tests.bench.controller [--hosts 1 10 50 100]
 
 The hosts are stubs that answer at once (tests/bench/stub), ten labs each, so that all that is measured is the
 controller's. Seconds of processor, children included, and module tasks a host. Exits 1 when a host costs more than
@@ -21,7 +21,8 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent
+from tests import ROOT
+
 STUB = Path(__file__).parent / "stub"
 STRAIGHT = 1.25  # a host among the most may cost this much more than one among the fewest
 

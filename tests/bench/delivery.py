@@ -1,11 +1,12 @@
 """One package more, brought to a host: by layers, beside `docker save | ssh | docker load` of the whole image.
 
-    python tests/bench/delivery.py [--package humanize]
+    python -m tests.bench.delivery [--package humanize]
 
 A builder and a host of each kind. The image is built, and the host has the one before it. Timed from start to end, in
 turn, as often as --rounds says: `ansible-playbook` with the role on that host, which asks the builder for the image,
 takes out the layer, brings it and looks whether the layers are the same; and `ssh docker save | ssh docker load`. Then
 the role again with nothing to bring. Bytes are from the host's own counter, beside the compressed size of the layer.
+Exits 1 when a target is missed.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ from pathlib import Path
 
 import yaml
 
-ROOT = Path(__file__).parent.parent.parent
+from tests import ROOT
+from tests.base import base
+
 HOSTS = [sys.executable, ROOT / "tests" / "hosts" / "hosts.py"]
 PACKAGES = ["pandas", "scikit-learn", "matplotlib"]
-BASE = "myjupyter-base:latest"
+TIMES, SHARE = 10, 1.05  # how much faster, and the bytes of the changed layers that may come
 KINDS = {"builder": "debian12", "engine2010": "debian12", "engine261": "debian13"}
 
 
@@ -83,7 +86,8 @@ def forget(fleet: Fleet, host: str) -> None:
     fleet.ask(host, "sudo docker rmi -f $(sudo docker images -q myjupyter | head -1)")
 
 
-def measure(fleet: Fleet, package: str, rounds: int) -> None:
+def measure(fleet: Fleet, package: str, rounds: int) -> bool:
+    """Whether all that is wanted was reached."""
     image: dict[str, object] = {"jupyter_image_delivery": "stream", "jupyter_image_builder": "builder"}
     first = {**image, "jupyter_image_requirements": PACKAGES}
     second = {**image, "jupyter_image_requirements": [*PACKAGES, package]}
@@ -94,6 +98,7 @@ def measure(fleet: Fleet, package: str, rounds: int) -> None:
     fleet.play("jupyter_image", "builder", **second)
     layers = 'sudo docker inspect -f "{{json .RootFS.Layers}}" myjupyter'
     before = {path.name for path in cache.iterdir()}
+    reached = True
     for host in targets:
         times, received, changed = [], 0, 0
         for _round in range(rounds):
@@ -112,9 +117,11 @@ def measure(fleet: Fleet, package: str, rounds: int) -> None:
             times.append((seconds, whole, none))
             print(f"{host}: brought in {seconds:.2f} s, save and load {whole:.1f} s: {whole / seconds:.1f} times; "
                   f"nothing to bring: {none:.2f} s, {again:,} bytes; same layers: {same}")  # fmt: skip
-        ratio = statistics.median(whole / seconds for seconds, whole, _none in times)
-        print(f"{host}: {ratio:.1f} times in the middle; received {received:,} bytes for {changed:,} of layers: "
+        faster = statistics.median(whole / seconds for seconds, whole, _none in times)
+        reached = reached and faster >= TIMES and received <= SHARE * changed
+        print(f"{host}: {faster:.1f} times in the middle; received {received:,} bytes for {changed:,} of layers: "
               f"{received / changed:.2f} times")  # fmt: skip
+    return reached
 
 
 def _is_text(path: Path, before: set[str]) -> bool:
@@ -122,7 +129,7 @@ def _is_text(path: Path, before: set[str]) -> bool:
     return path.name in before or path.read_bytes()[:1] == b"{"
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--package", default="humanize")
     parser.add_argument("--rounds", type=int, default=3)
@@ -133,15 +140,16 @@ def main() -> None:
             [*HOSTS, "up", folder / "hosts", *(f"{host}={kind}" for host, kind in KINDS.items())], check=True
         )
         try:
-            subprocess.run(["docker", "save", "-o", folder / "hosts/shared/base.tar", BASE], check=True)
+            subprocess.run(["docker", "save", "-o", folder / "hosts/shared/base.tar", base()], check=True)
             fleet = Fleet(folder)
             fleet.play("docker_engine", "all")
-            base = {"jupyter_base_archive": "/shared/base.tar", "jupyter_base_archive_on_host": True}
-            fleet.play("jupyter_base", "builder", jupyter_base_source="archive", **base)
-            measure(fleet, given.package, given.rounds)
+            archive = {"jupyter_base_archive": "/shared/base.tar", "jupyter_base_archive_on_host": True}
+            fleet.play("jupyter_base", "builder", jupyter_base_source="archive", **archive)
+            reached = measure(fleet, given.package, given.rounds)
         finally:
             subprocess.run([*HOSTS, "down", folder / "hosts"], check=True)
+    return 0 if reached else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,6 +1,6 @@
 """Real hosts of two kinds, from bare to serving labs in one run of site.yml; then again with nothing to change.
 
-    python tests/bench/fleet.py [--hosts 8] [--labs 2] [--repeat 10]
+    python -m tests.bench.fleet [--hosts 8] [--labs 2] [--repeat 10]
 
 One host builds, the others get the layers. Exits 1 when a run fails, when a repetition changes anything, or when a
 lab does not answer to its token.
@@ -21,9 +21,10 @@ import time
 import urllib.request
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent
+from tests import ROOT
+from tests.base import base
+
 HOSTS = [sys.executable, ROOT / "tests" / "hosts" / "hosts.py"]
-BASE = "myjupyter-base:latest"
 KINDS = ("debian12", "debian13")
 TOKEN = "a-token-for-the-benchmark"
 
@@ -79,7 +80,7 @@ def main() -> int:
         wanted = [f"host{number}={KINDS[number * len(KINDS) // given.hosts]}" for number in range(given.hosts)]
         subprocess.run([*HOSTS, "up", hosts, *wanted], check=True)
         try:
-            subprocess.run(["docker", "save", "-o", hosts / "shared/base.tar", BASE], check=True)
+            subprocess.run(["docker", "save", "-o", hosts / "shared/base.tar", base()], check=True)
             inventory, settings = hosts / "inventory.yml", Path(name, "settings.json")
             settings.write_text(json.dumps(variables(given.labs)))
             first, _processor, _said = site(inventory, settings)

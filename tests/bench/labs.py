@@ -1,6 +1,6 @@
 """Ten labs of one host and nothing to change, over SSH: one `labs` task beside one ping, and beside a loop of tasks.
 
-    python tests/bench/labs.py [--labs 10] [--runs 7] [--peer ANSIBLE_PLAYBOOK]
+    python -m tests.bench.labs [--labs 10] [--runs 7] [--peer ANSIBLE_PLAYBOOK]
 
 --peer is the ansible-playbook of an environment that has community.docker (PyPI's `ansible` brings it): the same
 labs are then also checked the usual way, one container task a lab. Playbooks are run in turn; wall times, medians.
@@ -19,9 +19,10 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent
+from tests import ROOT
+from tests.base import BASE, base
+
 HOSTS = [sys.executable, ROOT / "tests" / "hosts" / "hosts.py"]
-BASE = "myjupyter-base:latest"
 
 
 def play(*tasks: dict, **keys: object) -> list[dict]:
@@ -68,13 +69,13 @@ def run(program: Path | str, inventory: Path, playbook: Path) -> float:
 def provide(inventory: Path, directory: Path, playbook_program: Path) -> None:
     """An engine on the host, and the base image, as a file is brought there."""
     archive = directory / "base.tar"
-    subprocess.run(["docker", "save", "-o", archive, BASE], check=True)
-    base = {
+    subprocess.run(["docker", "save", "-o", archive, base()], check=True)
+    source = {
         "jupyter_base_source": "archive",
         "jupyter_base_archive": str(archive),
         "jupyter_base_archive_on_host": False,
     }
-    roles = [{"role": "myjupyter.fleet.docker_engine"}, {"role": "myjupyter.fleet.jupyter_base", "vars": base}]
+    roles = [{"role": "myjupyter.fleet.docker_engine"}, {"role": "myjupyter.fleet.jupyter_base", "vars": source}]
     path = directory / "provide.json"
     path.write_text(json.dumps(play(roles=roles)))
     run(playbook_program, inventory, path)

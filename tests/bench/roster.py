@@ -1,6 +1,6 @@
 """How long the plan of a roster takes, from the bytes of its file to what each host has to do; and what more moves.
 
-    python tests/bench/roster.py [--people 200] [--hosts 10] [--limit 1.0]
+    python -m tests.bench.roster [--people 200] [--hosts 10] [--limit 1.0]
 
 Seconds, medians of --runs. Exits 1 when the plan takes more than --limit, or one more host moves somebody.
 """
@@ -11,13 +11,9 @@ import argparse
 import statistics
 import sys
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / ".collections")]
-
-from ansible_collections.myjupyter.fleet.plugins.plugin_utils import _roster, _roster_plan  # noqa: E402
-from tests.unit.test_roster_plan import G, host, lab  # noqa: E402
+from ansible_collections.myjupyter.fleet.plugins.plugin_utils import _roster, _roster_plan
+from tests.unit.test_roster_plan import G, host, lab
 
 TODAY = "2026-01-01"
 SIZES = (1, 2, 4)  # GiB of memory, in turn

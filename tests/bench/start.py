@@ -1,6 +1,6 @@
 """How long a lab takes from its container's start to an authenticated answer: our base beside a plain one.
 
-    python tests/bench/start.py [--starts 20] [--image myjupyter-base] [--rootfs myjupyter-rootfs:bookworm]
+    python -m tests.bench.start [--starts 20] [--image IMAGE] [--rootfs myjupyter-rootfs:bookworm]
 
 The plain one is what the usual Dockerfile gives on the same root filesystem: a venv and `pip install jupyterlab`.
 Starts are taken in turn, one at a time; exits 1 when ours misses --limit (seconds, p95) for want of speed.
@@ -20,6 +20,8 @@ import urllib.request
 from pathlib import Path
 
 import docker
+
+from tests.base import base
 
 PLAIN = "myjupyter-bench-plain"
 TOKEN = "0123456789abcdef"
@@ -101,13 +103,13 @@ def quantile(values: list[float], share: float) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--starts", type=int, default=20)
-    parser.add_argument("--image", default="myjupyter-base")
+    parser.add_argument("--image", help="the tests' own base where none is named")
     parser.add_argument("--rootfs", default="myjupyter-rootfs:bookworm")
     parser.add_argument("--limit", type=float, default=1.8)
     parser.add_argument("--alone", action="store_true", help="only ours, without the plain one")
     options = parser.parse_args()
     client = docker.from_env()
-    images = {"ours": options.image}
+    images = {"ours": options.image or base()}
     if not options.alone:
         build_plain(client, options.rootfs)
         images["plain"] = PLAIN

@@ -1,6 +1,6 @@
 """How fast the page of a large fleet is in a real browser: opened, and filtered by one keystroke.
 
-    python tests/bench/status.py [--labs 1000] [--limit 1.0]
+    python -m tests.bench.status [--labs 1000] [--limit 1.0]
 
 Seconds, medians of --runs; exits 1 when one of them is above --limit.
 """
@@ -14,13 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / ".collections")]
+from playwright.sync_api import sync_playwright
 
-from playwright.sync_api import sync_playwright  # noqa: E402
-
-from ansible_collections.myjupyter.fleet.plugins.filter.fleet_status import fleet_status  # noqa: E402
-from tests.unit.test_status import ANA, BEN  # noqa: E402
+from ansible_collections.myjupyter.fleet.plugins.filter.fleet_status import fleet_status
+from tests.unit.test_status import ANA, BEN
 
 BROWSER = "/usr/bin/chromium"
 

@@ -17,7 +17,7 @@ import pytest
 import websocket
 
 from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._lab import digest
-from tests.conftest import ROOT
+from tests import ROOT
 
 from .images import Images
 

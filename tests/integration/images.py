@@ -9,7 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.conftest import ROOT, ModuleFailed
+from tests import ROOT
+from tests.conftest import ModuleFailed
 
 
 class Images:

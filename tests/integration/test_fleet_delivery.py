@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests import ROOT
 
 sys.path.insert(0, str(ROOT / "tests" / "hosts"))
 

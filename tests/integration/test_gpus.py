@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests import ROOT
 from tests.integration.conftest import Server
 
 sys.path.insert(0, str(ROOT / "tests" / "hosts"))

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import COLLECTIONS, ModuleFailed
+from tests import COLLECTIONS
+from tests.conftest import ModuleFailed
 
 ROOT = Path(__file__).parent.parent.parent
 CHECK = (ROOT / "playbooks/files/check.ipynb").read_text()

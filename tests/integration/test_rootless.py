@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import BASE, ROOT
+from tests import ROOT
+from tests.base import BASE
 from tests.integration.conftest import Server
 
 SCRIPT = "/usr/share/docker.io/contrib/dockerd-rootless.sh"

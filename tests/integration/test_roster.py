@@ -13,7 +13,8 @@ from playwright.sync_api import sync_playwright
 
 from ansible_collections.myjupyter.fleet.plugins.module_utils.roster._handouts import Person
 from ansible_collections.myjupyter.fleet.plugins.module_utils.roster._handouts import handouts as sheets
-from tests.conftest import ROOT, ModuleFailed
+from tests import ROOT
+from tests.conftest import ModuleFailed
 from tests.integration.test_person import CHROMIUM, FLAGS, screenshot
 
 ROSTER = {"fleet.myjupyter.roster": "class"}

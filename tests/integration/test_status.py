@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from ansible_collections.myjupyter.fleet.plugins.filter.fleet_status import fleet_status
-from tests.conftest import ROOT
+from tests import ROOT
 from tests.integration.test_person import CHROMIUM, FLAGS, screenshot
 from tests.unit.test_status import ANA, BEN
 
