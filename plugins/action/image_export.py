@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import getpass
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -28,6 +29,8 @@ from ansible_collections.myjupyter.fleet.plugins.module_utils.image import (
 )
 from ansible_collections.myjupyter.fleet.plugins.plugin_utils._courier_action import CourierAction, program_of
 
+# The name of a layer's file, and while it comes.
+LAYER = re.compile(r"sha256-[0-9a-f]{64}(\.part)?")
 OPTIONS = {
     **ENGINE_OPTIONS,
     "name": {"type": "str", "required": True},
@@ -133,7 +136,7 @@ def _digests(parcel: Mapping[str, Any]) -> set[str]:
 
 
 def _clear_but(dest: str, digests: set[str]) -> None:
-    """Remove what no layer of the image needs any more."""
+    """Remove layers that the image needs no more, and what was cut off of one; nothing that is not a layer."""
     for name in os.listdir(dest):
-        if name.replace("-", ":") not in digests:
+        if LAYER.fullmatch(name) and name.replace("-", ":") not in digests:
             os.unlink(os.path.join(dest, name))

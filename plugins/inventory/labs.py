@@ -50,6 +50,7 @@ import os
 from ansible.errors import AnsibleParserError
 from ansible.inventory.helpers import get_group_vars, sort_groups
 from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
+from ansible.template import trust_as_template
 from ansible.utils.vars import combine_vars
 from ansible.vars.plugins import get_vars_from_inventory_sources
 
@@ -102,7 +103,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         """How the lab's host is reached, as far as an inventory source before this one says so."""
         known = self.inventory.get_host(host)
         said = self._said_of(known) if known else {}
-        return {"ansible_host": host, **{key: said[key] for key in said if key.startswith("ansible_")}}
+        own = {key: said[key] for key in said if key.startswith("ansible_")}
+        return {"ansible_host": host, **{key: _as_of(host, key, own[key]) for key in own}}
 
     def _said_of(self, host):
         """The variables of a host and its groups, from inventories and the files beside them."""
@@ -115,6 +117,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         ):
             said = combine_vars(said, told)
         return said
+
+
+def _as_of(host, key, value):
+    """A variable of a host for another one: what it is made of, that host knows."""
+    if not (isinstance(value, str) and ("{{" in value or "{%" in value)):
+        return value
+    return trust_as_template(f"{{{{ hostvars[{host!r}][{key!r}] }}}}")
 
 
 def groups_of(lab):

@@ -13,7 +13,7 @@ author: The myjupyter.fleet maintainers (@myjupyter)
 description:
   - Writes a text for each person, and a sheet of all of them as CSV and as HTML that prints well, into a directory that
     its owner alone can read. Run it on the controller, by C(delegate_to).
-  - Nothing of what is in the files is in the result; set C(no_log), so that the arguments are not shown either.
+  - Nothing of what is in the files is in the result, and O(addresses) are shown nowhere.
   - Texts of people who are no longer among O(people) are removed. What others put into the directory stays.
 extends_documentation_fragment:
   - myjupyter.fleet.attributes
@@ -53,7 +53,8 @@ options:
         type: str
         default: ""
   addresses:
-    description: Addresses with their tokens, by lab. For a lab that is not in it that of an earlier run is kept.
+    description:
+      - Addresses with their tokens, for each host by lab. For a lab that is not in it that of an earlier run is kept.
     type: dict
     default: {}
 seealso:
@@ -68,10 +69,10 @@ EXAMPLES = r"""
     people:
       - {person: Ana, lab: ana, host: gpu1}
     addresses:
-      ana: http://gpu1.example.edu:10000/lab?token=...
+      gpu1:
+        ana: http://gpu1.example.edu:10000/lab?token=...
   delegate_to: localhost
   run_once: true
-  no_log: true
 """
 
 RETURN = r"""
@@ -97,6 +98,7 @@ without_address:
 """
 
 from ansible_collections.myjupyter.fleet.plugins.module_utils import _module
+from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import InvalidInput
 
 PERSON = {
     "person": {"type": "str", "required": True},
@@ -115,8 +117,12 @@ OPTIONS = {
 def parse(params):
     from ansible_collections.myjupyter.fleet.plugins.module_utils.roster import _folder
 
-    people = [{**one, "address": params["addresses"].get(one["lab"], "")} for one in params["people"]]
-    return _folder.check_dest(params["dest"]), params["roster"], people
+    dest, told = _folder.check_dest(params["dest"]), params["addresses"]
+    for host, labs in told.items():
+        if not isinstance(labs, dict):
+            raise InvalidInput("addresses", host, "should hold addresses by the names of labs.")
+    people = [{**one, "address": told.get(one["host"], {}).get(one["lab"], "")} for one in params["people"]]
+    return dest, params["roster"], people
 
 
 def act(wanted, check):

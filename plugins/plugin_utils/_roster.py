@@ -18,7 +18,12 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._declared import NAME, SMALLEST_MEMORY, bytes_of
+from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._declared import (
+    NAME,
+    SMALLEST_CPUS,
+    SMALLEST_MEMORY,
+    bytes_of,
+)
 
 COLUMNS = ("person", "group", "image", "memory", "cpus", "gpus", "until", "lab")
 ALIASES = {"gpu": "gpus"}
@@ -268,15 +273,18 @@ def _cpus(text: str, at: str, mistakes: list[str]) -> float | None:
     if not text:
         return None
     plain = _with_point(text)
-    if not re.fullmatch(r"\d{1,5}(\.\d{1,9})?", plain) or float(plain) <= 0:
-        mistakes.append(f"{at}: cpus {text!r} should be a number above 0, such as 1.5.")
+    if not re.fullmatch(r"\d{1,5}(\.\d{1,9})?", plain) or float(plain) < SMALLEST_CPUS:
+        mistakes.append(f"{at}: cpus {text!r} should be a number such as 1.5, at least {SMALLEST_CPUS}.")
         return None
     return float(plain)
 
 
 def _with_point(text: str) -> str:
-    """A number in the form of programs: a spreadsheet that separates cells by semicolons writes a decimal comma."""
-    return text.replace(",", ".")
+    """A number in the form of programs: a spreadsheet that separates cells by semicolons writes a decimal comma.
+
+    Three digits after it may be thousands as well; such a number stays as it is, and is none.
+    """
+    return re.sub(r",(?!\d{3}(?!\d))", ".", text)
 
 
 def _gpus(text: str, at: str, mistakes: list[str]) -> int | None:

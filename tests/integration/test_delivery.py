@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -135,6 +136,16 @@ def test_an_engine_that_gives_no_layers_out_gives_the_whole_image(images, way, b
     way.take(built, packed["parcel"])
     there = images.inspect()
     assert there["RootFS"]["Layers"] == built["layers"] and sorted(there["RepoTags"]) == built["tags"]
+
+
+def test_what_is_no_layer_stays_beside_them(way, built):
+    os.makedirs(f"{way.folder}/folder", exist_ok=True)
+    kept, old, cut = "thesis.ipynb", f"sha256-{'0' * 64}", f"sha256-{'1' * 64}.part"
+    for name in (kept, old, cut):
+        Path(way.folder, name).touch()
+    way.give(built["layers"][-1:])
+    there = os.listdir(way.folder)
+    assert {kept, "folder"} < set(there) and not {old, cut} & set(there)
 
 
 def test_a_delivery_waits_for_another_one(way, built, tmp_path):

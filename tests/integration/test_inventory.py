@@ -67,6 +67,22 @@ def test_files_beside_the_inventory_say_how_a_host_is_reached(tmp_path):
     assert (said["ansible_host"], said["ansible_port"], said["ansible_user"]) == ("192.0.2.1", 2222, "gpuadmin")
 
 
+def test_what_a_host_s_variables_are_made_of_is_that_host_s(tmp_path):
+    (tmp_path / "group_vars").mkdir()
+    said = {"ansible_host": "{{ inventory_hostname }}.example.edu", "ansible_user": "{{ admin }}", "admin": "gpuadmin"}
+    (tmp_path / "group_vars/all.json").write_text(json.dumps(said))
+    (tmp_path / "inventory.json").write_text(json.dumps({"all": {"hosts": {"gpu1": {}}}}))
+    (tmp_path / "labs.json").write_text(json.dumps({"labs": [LAB]}))
+    (tmp_path / "labs.yml").write_text(json.dumps({"plugin": "myjupyter.fleet.labs"}))
+    done = subprocess.run(
+        [PROGRAM.parent / "ansible", "ana.gpu1", "-i", tmp_path / "inventory.json", "-i", tmp_path / "labs.yml",
+         "-m", "debug", "-a", "msg='{{ ansible_user }}@{{ ansible_host }}'"],
+        cwd=Path(__file__).parent.parent.parent, env={**os.environ, "ANSIBLE_CONFIG": "ansible.cfg"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "gpuadmin@gpu1.example.edu" in done.stdout, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     "labs", [[{**LAB, "name": "www"}], [{**LAB, "name": "x.y", "host": "z"}, {**LAB, "name": "x", "host": "y.z"}]]
 )

@@ -88,7 +88,9 @@ def test_try_another_jupyterlab_beside_the_old_one(host, inventory, playbook):
     assert host.inspect()["State"]["StartedAt"] == before
     assert changed(playbook("-i", inventory, "playbooks/try.yml", "-e", "version=4.5")) == 0
 
-    playbook("-i", inventory, "playbooks/try.yml", "-e", "version=4.5", "-e", "state=absent")
+    gone = ("-i", inventory, "playbooks/try.yml", "-e", "version=4.5", "-e", "state=absent")
+    assert changed(playbook(*gone, "--check")) == 1 and host.info()["labs"]
+    playbook(*gone)
     assert [lab["name"] for lab in host.info()["labs"] if lab["name"].startswith(host.prefix)] == [host.name()]
     assert not host.engine.images(f"{host.name()}-try-4.5")
     assert (copy.read_text(), host.inspect()["State"]["StartedAt"]) == ("tried", before)
@@ -98,6 +100,13 @@ def test_try_says_what_it_needs(inventory, playbook):
     assert "-e version=4.6" in playbook("-i", inventory, "playbooks/try.yml", check=False).stdout
     missing = playbook("-i", inventory, "playbooks/try.yml", "-e", "version=4.5", check=False)
     assert "has no lab named" in missing.stdout and "-e lab=NAME" in missing.stdout
+    for wrong, sentence in {
+        "state=abesnt": "state: 'abesnt' should be started, stopped or absent.",
+        f"lab={'a' * 60}": "should be at most 63 letters long",
+        '{"jupyter_labs_defaults": {"ephemeral": true}}': "is ephemeral, so there is no work to try another JupyterLab",
+    }.items():
+        refused = playbook("-i", inventory, "playbooks/try.yml", "-e", "version=4.5", "-e", wrong, check=False)
+        assert sentence in " ".join(refused.stdout.split())
 
 
 def test_a_check_notebook_is_looked_for_where_the_user_is(host, inventory, playbook):

@@ -26,7 +26,7 @@ CHUNK = 1 << 20
 # An address of its own among those of the loopback, for which every engine does without TLS. It is always the same,
 # because an engine remembers by it which layers it has pushed.
 ADDRESS = ("127.88.88.88", 8888)
-# Seconds to wait for whatever else listens there, and for another delivery.
+# Seconds to wait for whatever else listens there, from when a delivery was last seen, and for other deliveries.
 PATIENCE = 10
 TURN = 900
 SERVER = "myjupyter-delivery"
@@ -62,14 +62,15 @@ def listening(receiver: Receiver) -> Iterator[str]:
 
 
 def _server(handler: type[Handler]) -> ThreadingHTTPServer:
-    """Another delivery may be at it: its turn comes first."""
-    begun = time.monotonic()
+    """Another delivery may be at it: its turn comes first. One that just ends, or has much to do, may not answer."""
+    begun = seen = time.monotonic()
     while True:
         try:
             return ThreadingHTTPServer(ADDRESS, handler)
         except OSError:
-            waited = time.monotonic() - begun
-            if waited > TURN or (waited > PATIENCE and not _is_delivery()):
+            now = time.monotonic()
+            seen = now if _is_delivery() else seen
+            if now - begun > TURN or now - seen > PATIENCE:
                 raise
             time.sleep(0.1)
 
@@ -79,8 +80,6 @@ def _is_delivery() -> bool:
         with socket.create_connection(ADDRESS, timeout=1) as line:
             line.sendall(b"GET /v2/ HTTP/1.0\r\n\r\n")
             return SERVER.encode() in line.recv(CHUNK)
-    except ConnectionRefusedError:
-        return True  # it was one until just now, perhaps: the address is free
     except OSError:
         return False
 

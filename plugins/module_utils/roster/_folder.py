@@ -53,7 +53,11 @@ def check_dest(dest: str) -> str:
     path = os.path.abspath(os.path.expanduser(dest))
     if os.path.lexists(path) and (os.path.islink(path) or not os.path.isdir(path)):
         raise InvalidInput("dest", dest, "is not a directory: name one, or a path that is free.")
-    if os.path.isdir(path) and os.listdir(path) and not os.path.exists(os.path.join(path, INDEX)):
+    try:
+        strange = os.path.isdir(path) and os.listdir(path) and not os.path.exists(os.path.join(path, INDEX))
+    except OSError as error:
+        raise InvalidInput("dest", dest, f"cannot be read ({error.strerror}): name a directory of your own.") from error
+    if strange:
         raise InvalidInput("dest", dest, "holds other things than handouts: name a directory of its own.")
     return path
 
