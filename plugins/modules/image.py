@@ -166,7 +166,7 @@ EXAMPLES = r"""
   myjupyter.fleet.image:
     requirements: "{{ lookup('ansible.builtin.file', 'requirements.txt') }}"
 
-- name: Build an image for a course, and look for newer packages every week
+- name: Build an image for a course, and look for newer packages when it is a week old
   myjupyter.fleet.image:
     name: statistics
     base: quay.io/jupyter/base-notebook

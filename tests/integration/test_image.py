@@ -220,6 +220,15 @@ def test_what_cannot_be_resolved_says_why(images):
     assert images.ids() == set()
 
 
+def test_what_the_base_could_not_go_on_with_is_refused(images):
+    with pytest.raises(ModuleFailed) as failed:
+        images.image(requirements=["jupyter-server<2"])
+    said = str(failed.value)
+    assert "requirements: they lead to jupyter-server 1." in said
+    assert "of the base needs jupyter" in said and "into the requirements too" in said
+    assert images.ids() == set()
+
+
 def test_a_base_that_is_not_here(images):
     foreseen = images.image(check=True, base="myjupyter-nowhere.invalid/base:1")
     assert foreseen["steps"] == ["pull myjupyter-nowhere.invalid/base:1", f"build {images.name}:latest"]

@@ -57,6 +57,7 @@ def test_a_failure_is_told(images, classic):
     [
         {"ca_bundle": "/etc/passwd"},
         {"index_url": "https://me:secret@example.org/simple"},
+        {"post_build": ["pip install -i https://me:secret@example.org/simple x"]},
         {"requirements": ["x @ https://me:secret@example.org/x.whl"]},
     ],
 )

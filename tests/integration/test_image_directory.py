@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -96,6 +98,32 @@ def test_what_is_wrong_in_it_is_named(images, fill, files, says):
     with pytest.raises(ModuleFailed, match=says):
         images.image(path=fill(**files))
     assert images.ids() == set()
+
+
+def test_what_links_lead_to_counts_and_a_binder_folder_is_none(images, fill, tmp_path):
+    path = Path(fill(requirements_txt=("",)))
+    (tmp_path / "shared").write_text("echo one > $HOME/said")
+    (path / "postBuild").symlink_to(tmp_path / "shared")
+    (path / "nowhere").symlink_to(tmp_path / "nothing")
+    images.image(path=str(path))
+    assert images.run("cat $HOME/said") == "one"
+    (tmp_path / "shared").write_text("echo two > $HOME/said")
+    assert images.image(path=str(path))["changed"] and images.run("cat $HOME/said") == "two"
+
+    (path / "binder").symlink_to(tmp_path)
+    with pytest.raises(ModuleFailed, match="binder' is a link: make it a folder of its own"):
+        images.image(path=str(path))
+
+
+def test_what_nobody_can_read_is_named(images, fill):
+    path = Path(fill(requirements_txt=("",)))
+    (path / "apt.txt").symlink_to("nowhere")
+    with pytest.raises(ModuleFailed, match="apt.txt' cannot be read: No such file or directory"):
+        images.image(path=str(path))
+    (path / "apt.txt").unlink()
+    os.mkfifo(path / "pipe")
+    with pytest.raises(ModuleFailed, match="pipe' is neither a file nor a folder nor a link"):
+        images.image(path=str(path))
 
 
 def test_an_environment_goes_to_the_base_s_conda_and_finds_the_files_beside_it(images, fill, tmp_path):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .._engine import Address, Engine
@@ -76,16 +76,26 @@ def run(engine: Engine, command: Command, order: Order, show: Callable[[str], No
     environ = {name: value for name, value in os.environ.items() if name not in ("DOCKER_HOST", "DOCKER_CONTEXT")}
     environ.update(command.environ, BUILDX_NO_DEFAULT_ATTESTATIONS="1")
     tail: list[str] = []
-    with subprocess.Popen(  # pylint: disable=ansible-bad-function  # no AnsibleModule comes down here
-        words, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, encoding="utf-8", errors="replace",
-    ) as process:  # fmt: skip
+    with _started(words, environ) as process:
         for line in process.stdout or ():
             for shown in progress.feed(line):
                 show(shown)
                 tail = [*tail[-39:], shown]
     if process.returncode:
         raise BuildError(f"The image could not be built. {_reason(progress.failure())}", output=tail)
+
+
+def _started(words: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[str]:
+    try:
+        return subprocess.Popen(  # pylint: disable=ansible-bad-function  # no AnsibleModule comes down here
+            words, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, encoding="utf-8", errors="replace",
+        )  # fmt: skip
+    except OSError as error:
+        raise BuildError(
+            f"The image could not be built. {words[0]} cannot be run ({error.strerror}): is a text of the recipe, such "
+            "as post_build, longer than 128 KiB? Make it a file (files) and call that."
+        ) from error
 
 
 def _arguments(order: Order) -> list[str]:

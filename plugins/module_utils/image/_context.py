@@ -45,7 +45,13 @@ def directory(path: str) -> Directory:
     """What a directory on the host asks for."""
     if not os.path.isdir(path):
         raise InvalidInput("path", path, "is no directory on the host.")
-    files = _tree(path)
+    for folder in _binder.FOLDERS:
+        if os.path.islink(os.path.join(path, folder)):
+            raise InvalidInput("path", os.path.join(path, folder), "is a link: make it a folder of its own.")
+    try:
+        files = _tree(path)
+    except OSError as error:
+        raise _unreadable(error.filename or path, error) from error
     if not files:
         raise InvalidInput("path", path, "is an empty directory.")
     said = _binder.interpret(path, files, lambda name: text(Directory(path), name))
@@ -77,8 +83,11 @@ def write(folder: str, name: str, content: str, mode: int = 0o644) -> str:
 def text(said: Directory, name: str) -> str:
     """A file of a directory; in UTF-16 too, as PowerShell writes it. Raises InvalidInput for other ones."""
     path = os.path.join(said.path, name)
-    with open(path, "rb") as file:
-        content = file.read()
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except OSError as error:
+        raise _unreadable(path, error) from error
     wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         return content.decode("utf-16" if wide else "utf-8-sig").replace("\r\n", "\n")
@@ -171,9 +180,16 @@ def _tree(path: str) -> dict[str, str]:
 
 def _mark(path: str) -> str:
     if os.path.islink(path):
-        return f"link {os.readlink(path)}"
+        # What a build reads, as a postBuild, it reads from where the link leads.
+        return f"link {os.readlink(path)} {_hash(path) if os.path.isfile(path) else ''}"
     about = os.stat(path)
-    return f"{about.st_mode & 0o111:o} {_hash(path) if stat.S_ISREG(about.st_mode) else 'special'}"
+    if not stat.S_ISREG(about.st_mode):
+        raise InvalidInput("path", path, "is neither a file nor a folder nor a link: take it out of the directory.")
+    return f"{about.st_mode & 0o111:o} {_hash(path)}"
+
+
+def _unreadable(path: str, error: OSError) -> InvalidInput:
+    return InvalidInput("path", path, f"cannot be read: {error.strerror}.")
 
 
 def _digest(files: Mapping[str, str]) -> str:

@@ -39,7 +39,7 @@ def act(engine: Engine, asked: Asked, check: bool) -> dict[str, Any]:
     users = _images.users(engine) if images else {}
     bases = {base: _layers(_images.find(engine, base)) for base in _said(images, "base") if base}
     said = [_about(engine, image, users.get(image.id, []), bases) for image in images.values()]
-    return {"changed": False, "images": sorted(said, key=lambda image: (image["name"], image["created"]), reverse=True)}
+    return {"changed": False, "images": sorted(said, key=lambda image: image["created"], reverse=True)}
 
 
 def without_engine(asked: Asked) -> dict[str, Any]:

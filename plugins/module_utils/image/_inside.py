@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import datetime
 import gc
 import hashlib
@@ -50,6 +51,7 @@ def resolve(request_path, answer_path):
         answer["error"] = f"runtime.txt asks for Python {wanted}, and the base has {there}: take another base."
     elif request["lines"]:
         answer["entries"], answer["error"] = compile_requirements(request, answer["base"]["installed"])
+        answer["error"] = answer["error"] or conflict(answer["entries"], answer["base"]["installed"])
     os.makedirs(os.path.dirname(answer_path), exist_ok=True)
     with open(answer_path, "w") as file:
         json.dump(answer, file)
@@ -96,6 +98,45 @@ def compile_requirements(request, there):
             return [], reason(done.stderr, folder)
         with open(lock, "rb") as file:
             return plain(toml().load(file).get("packages", [])), ""
+
+
+def conflict(entries, there):
+    """What of the base could not go on beside the packages that were found, and so far could; empty where all can."""
+    versions = {canonical(entry["name"]): entry.get("version") for entry in entries}
+    replaced = {name for name, version in versions.items() if version and there.get(name, version) != version}
+    for item in importlib.metadata.distributions() if replaced else ():
+        if canonical(item.metadata["Name"]) in versions:
+            continue
+        for need in needs(item):
+            name = canonical(need.name)
+            if name in replaced and fits(need, there[name]) and not fits(need, versions[name]):
+                other = item.metadata["Name"]
+                return (
+                    f"requirements: they lead to {name} {versions[name]}, and {other} {item.version} of the base needs "
+                    f"{need}: allow such a version, or write {other} into the requirements too, so that versions of "
+                    "both are found which go together."
+                )
+    return ""
+
+
+def needs(item):
+    """What a distribution asks for, on this Python and without extras."""
+    try:
+        from packaging.requirements import Requirement
+    except ImportError:
+        from pip._vendor.packaging.requirements import Requirement
+    found = []
+    for text in item.requires or ():
+        with contextlib.suppress(ValueError):  # what was never a requirement binds nobody
+            need = Requirement(text)
+            found += [need] if need.marker is None or need.marker.evaluate({"extra": ""}) else []
+    return found
+
+
+def fits(need, version):
+    with contextlib.suppress(ValueError):  # what is no version fits nothing
+        return need.specifier.contains(version, prereleases=True)
+    return False
 
 
 def plain(value):

@@ -81,8 +81,10 @@ def _need_no_secrets(wanted: Wanted) -> None:
     """Refuse what the old builder would leave in the image."""
     needs = wanted.recipe.requirements
     directory = wanted.recipe.directory
-    conda = _context.text(directory, directory.conda) if directory and directory.conda else ""
-    said = "\n".join((needs.index_url, *needs.extra_index_urls, *needs.lines, *needs.constraints, conda))
+    files = [name for name in (directory.conda, directory.post_build, directory.start) if name] if directory else []
+    read = [_context.text(cast(Directory, directory), name) for name in files]
+    lines = (needs.index_url, *needs.extra_index_urls, *needs.lines, *needs.constraints, *wanted.recipe.post_build)
+    said = "\n".join((*lines, *read))
     if wanted.recipe.dockerfile or wanted.ca_bundle or masked(said) != said:
         raise BuildError(NO_COMMAND)
 

@@ -65,7 +65,7 @@ class Progress:
         match = STEP.match(text)
         if step in self._names or not match:
             return []
-        title = next((title for part, title in self.titles.items() if part in text), match[3])
+        title = next((masked(title) for part, title in self.titles.items() if part in text), match[3])
         count = f"Step {match[1]}/{match[2]}: " if match[1] and match[2] != "1" else ""
         self._names[step] = "" if match[3].startswith(("FROM ", "COPY --from=")) else f"{count}{title}"
         return [self._names[step]] if self._names[step] else []

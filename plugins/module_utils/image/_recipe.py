@@ -89,7 +89,7 @@ class Recipe:
             "base": self.base,
             "requirements": [masked(line) for line in needs.lines],
             "constraints": [masked(line) for line in needs.constraints],
-            "hashes": {name: list(digests) for name, digests in needs.hashes},
+            "hashes": {name: _short(digests) for name, digests in needs.hashes},
             "index_url": masked(needs.index_url),
             "extra_index_urls": [masked(url) for url in needs.extra_index_urls],
             "prerelease": needs.prerelease,
@@ -97,9 +97,9 @@ class Recipe:
             "only_binary": list(needs.only_binary),
             "packages": list(self.packages),
             "files": {file.dest: f"{file.mode} {file.digest[:12]}" for file in self.files},
-            "environment": dict(self.environment),
-            "post_build": list(self.post_build),
-            "build_args": dict(self.build_args),
+            "environment": {name: masked(value) for name, value in self.environment},
+            "post_build": [masked(script) for script in self.post_build],
+            "build_args": {name: masked(value) for name, value in self.build_args},
             "platform": self.platform,
             "labels": dict(self.labels),
             "directory": f"{directory.dockerfile or 'contents'} {directory.digest[:12]}" if directory else "",
@@ -136,6 +136,11 @@ class Wanted:
     def name(self) -> str:
         """The name that people use."""
         return self.repository if "@" in self.repository else f"{self.repository}:{self.tag or 'latest'}"
+
+
+def _short(digests: Sequence[str]) -> str:
+    """One digest for many: a label goes to the builder as an argument, which has 128 KiB at most."""
+    return digests[0] if len(digests) == 1 else hashlib.sha256(repr(sorted(digests)).encode()).hexdigest()[:12]
 
 
 def parse(params: Mapping[str, Any]) -> Wanted:
@@ -299,8 +304,6 @@ def _proxy(said: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
         if not value:
             continue
         if name != "no_proxy" and not re.match(r"(https?|socks5h?)://\S+$", value):
-            raise InvalidInput(
-                f"proxy.{name}", value, "is no address, such as http://proxy:3128."
-            )
+            raise InvalidInput(f"proxy.{name}", value, "is no address, such as http://proxy:3128.")
         pairs.append((name, value))
     return tuple(pairs)

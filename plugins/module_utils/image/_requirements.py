@@ -23,6 +23,7 @@ VERSION = (
 )
 HEAD = re.compile(rf"({NAME})\s*(?:\[([^\]]*)\])?\s*")
 CLAUSE = re.compile(rf"\s*(===|~=|==|!=|<=|>=|<|>)\s*({VERSION}(?:\.\*)?|\S+)\s*", re.IGNORECASE)
+TWO_PARTS = re.compile(r"v?(?:\d+!)?\d+\.\d", re.IGNORECASE)
 WHOLE_VERSION = re.compile(VERSION, re.IGNORECASE)
 URL = re.compile(r"(https?|git\+https?|git\+ssh|hg\+https?|svn\+https?|bzr\+https?|ftp)://\S+$")
 HASH = re.compile(r"\s--hash[= ]\s*(\w+:[0-9a-fA-F]+)")
@@ -40,6 +41,8 @@ OLD_MARKER_NAMES = {
 }  # fmt: skip
 COMPARISONS = frozenset(["===", "~=", "==", "!=", "<=", ">=", "<", ">", "in", "not in"])
 VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
+# What ends so is a file for pip, never a package of an index.
+LOCAL_FILE = re.compile(r"\.(?:whl|zip|tgz|tar\.(?:gz|bz2|xz)|txt)$", re.IGNORECASE)
 EXAMPLE = "is no requirement: write a name and what it may be, such as pandas>=2.2,<3"
 
 # What a line may say instead of naming a package, and how many values it takes.
@@ -116,6 +119,8 @@ def normal(requirement: str) -> str:
         raise ValueError(_hint(requirement))
     name, extras = canonical(head[1]), _extras(head[2])
     rest = requirement[head.end() :]
+    if LOCAL_FILE.search(head[1]) and not rest.startswith("@"):
+        raise ValueError(_hint(requirement))
     if rest.startswith("@"):
         url, marker = _url(rest[1:].strip())
         return f"{name}{extras} @ {url}" + (f" ; {marker}" if marker else "")
@@ -132,7 +137,9 @@ def _parse(text: str, source: str, read: Callable[[str], str | None], within: tu
                 raise ValueError("has a variable, which nothing replaces here: write what it stands for")
             if line.startswith("-"):
                 for name, value in _options(line):
-                    found += _option(name, value, source, read, (*within, source))
+                    more = _option(name, value, source, read, (*within, source))
+                    # Of several indexes the last one counts, as for pip.
+                    found = replace(found + more, index_url=more.index_url or found.index_url)
             else:
                 found += _requirement(line)
         except ValueError as error:
@@ -177,6 +184,8 @@ def _option(
         return Requirements(prerelease=True)
     if name in FORMAT_OPTIONS:
         parts = [part for part in re.split(r"[,\s]+", value) if part]
+        if not parts:
+            raise ValueError("wants names after it, such as numpy,scipy, or :all:")
         names = tuple(sorted(part if part == ":all:" else canonical(part) for part in parts))
         return Requirements(no_binary=names) if name == "--no-binary" else Requirements(only_binary=names)
     if name in FILE_OPTIONS:
@@ -219,6 +228,10 @@ def _options(line: str) -> Iterator[tuple[str, str]]:
 def _hint(text: str) -> str:
     if URL.match(text) or text.startswith((".", "/", "~")) or "://" in text:
         return "wants its name before the address, such as NAME @ https://..., and an address that a build can reach"
+    if text.lower().endswith(".txt"):
+        return f"is the name of a file: write -r {text}"
+    if LOCAL_FILE.search(text):
+        return "is a file, which a build cannot reach: write NAME @ https://... and its address"
     return EXAMPLE
 
 
@@ -265,9 +278,14 @@ def _clause(text: str, whole: str) -> str:
     if operator == "===":
         return f"==={version}"
     plain = version[:-2] if version.endswith(".*") else version
-    if not WHOLE_VERSION.fullmatch(plain) or (plain != version and operator not in ("==", "!=")):
+    exact = operator in ("==", "!=")
+    if (
+        not WHOLE_VERSION.fullmatch(plain)
+        or (plain != version and (not exact or re.search(r"dev|\+", plain, re.IGNORECASE)))
+        or ("+" in plain and not exact)
+    ):
         raise ValueError(f"has {version!r}, which is no version that can follow {operator!r}")
-    if operator == "~=" and "." not in plain:
+    if operator == "~=" and not TWO_PARTS.match(plain):
         raise ValueError(f"has '~={version}', which needs two parts, such as ~={version}.0")
     return f"{operator}{version.lower()}"
 

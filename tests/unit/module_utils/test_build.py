@@ -241,6 +241,11 @@ def test_progress_is_for_people():
     assert progress.failure() == "Step 3/3: RUN false: error: it is so / because (exit code: 2)"
 
 
+def test_progress_tells_no_password_of_a_title():
+    [shown] = Progress({"hook-0": "Running pip install -i https://me:secret@a/simple x"}).feed("#5 [2/3] RUN hook-0\n")
+    assert shown == "Step 2/3: Running pip install -i https://***@a/simple x"
+
+
 def test_a_failure_without_a_step_says_what_the_command_said():
     progress = Progress({})
     assert progress.feed("ERROR: no space left on device\n") == []

@@ -126,6 +126,18 @@ def test_a_declaration_has_no_password():
     said = parse(requirements=needs, **options).recipe.declaration()
     assert "secret" not in str(said)
     assert said["requirements"] == ["x @ https://***@c/x.whl", "y @ https://***@c/y.whl"]
+    elsewhere = {"post_build": ["pip install -i https://me:secret@d/simple x"], "build_args": {"A": "ftp://me:secret@e"},
+                 "environment": {"A": "https://me:secret@f"}}  # fmt: skip
+    said = parse(**elsewhere).recipe.declaration()
+    assert "secret" not in str(said) and said["environment"] == {"A": "https://***@f"}
+
+
+def test_a_declaration_fits_into_an_argument_however_many_hashes_there_are():
+    lines = [" ".join([f"p{name}==1", *(f"--hash=sha256:{name}{number:060}" for number in range(120))])
+             for name in range(20)]  # fmt: skip
+    one, other = (parse(requirements=chosen).recipe for chosen in (lines, [lines[0][:-1] + "8", *lines[1:]]))
+    assert len(str(one.declaration())) < 2000
+    assert one.digest([BASE]) != other.digest([BASE])
 
 
 def interpret(**files):

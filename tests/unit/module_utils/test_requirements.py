@@ -44,6 +44,14 @@ BAD = {
     "pandas>=two": "'two', which is no version",
     "pandas>=2.*": "no version that can follow '>='",
     "pandas~=2": "needs two parts",
+    "pandas~=2.post1": "needs two parts",
+    "pandas>=2.0+cu118": "no version that can follow '>='",
+    "pandas==2.0.dev1.*": "no version that can follow '=='",
+    "pandas==2.0+cu118.*": "no version that can follow '=='",
+    "--no-binary": "wants names after it",
+    "mine-1.0-py3-none-any.whl": "is a file, which a build cannot reach",
+    "mine-1.0.tar.gz": "is a file, which a build cannot reach",
+    "requirements.txt": "is the name of a file: write -r requirements.txt",
     "pandas>=1,,<2": "after its name",
     ">=2": "is no requirement",
     "a[b": "'[b' after its name",
@@ -87,6 +95,11 @@ def test_a_bad_line_is_named_with_what_would_be_right(line):
     said = str(refused.value)
     assert said.startswith(f"course/requirements.txt line 3: {line!r} ")
     assert BAD[line] in said and said.endswith(".")
+
+
+def test_of_several_indexes_the_last_one_counts():
+    text = "-i https://a/simple\n--index-url https://b/simple\n"
+    assert _requirements.parse(text, "requirements").index_url == "https://b/simple"
 
 
 def test_comments_continuations_and_hashes():
