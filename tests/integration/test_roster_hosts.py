@@ -58,10 +58,10 @@ class School:
         path.write_text(json.dumps(inventory))
         return path
 
-    def run(self, *people, at=("one", "two"), silent=(), check=True, options=()):
+    def run(self, *people, at=("one", "two"), silent=(), check=True, options=(), play="roster"):
         self.roster.write_bytes("\r\n".join(["Person;until", *people]).encode("utf-8-sig"))
         inventory = self.inventory(*at, silent=silent)
-        arguments = ("-i", inventory, "playbooks/roster.yml", "-e", json.dumps({"roster": str(self.roster)}), *options)
+        arguments = ("-i", inventory, f"playbooks/{play}.yml", "-e", json.dumps({"roster": str(self.roster)}), *options)
         return self._playbook(*arguments, check=check)
 
     def labs(self, name):
@@ -147,6 +147,30 @@ def test_a_host_that_is_not_reached_keeps_its_people(school):
     assert set(now) == {*two, "dora"} and {lab: now[lab] for lab in two} == two and school.labs("one") == one
     for line in sheet.splitlines()[1:]:
         assert line in (school.handouts / "sheet.csv").read_text(), "those of the silent host are still on it"
+
+
+def test_a_roll_out_moves_a_class_and_a_rollback_takes_it_back(school):
+    people = ["Jürgen Groß", "ana@example.edu", "ben", "chi"]
+    school.run(*people)
+    before = {name: school.labs(name) for name in ("one", "two")}
+    defaults = {"image": "myjupyter-base", "bind_address": "0.0.0.0", "memory": "512m", "env": {"TERM_": "autumn"}}
+    declared = ["-e", json.dumps({"jupyter_labs_defaults": defaults, "upgrade_check": False, "upgrade_waves": 1})]
+
+    def environments():
+        return {
+            lab: "TERM_=autumn" in school.ssh(name, f"docker exec {lab} env").split()
+            for name in before
+            for lab in school.labs(name)
+        }
+
+    said = school.run(*people, "new", play="upgrade", options=[*declared, "--skip-tags", "image"]).stdout
+    assert re.findall("moved: (.*)", said)[-1].startswith("two: ben, chi") and "moved: one: ana-example.edu" in said
+    assert environments() == dict.fromkeys(["juergen-gross", "ana-example.edu", "ben", "chi"], True)
+    again = school.run(*people, play="upgrade", options=[*declared, "--skip-tags", "image"]).stdout
+    assert "All hosts have what is declared" in " ".join(again.split())
+    school.run(*people, play="rollback", options=declared)
+    assert set(environments().values()) == {False}
+    assert {name: set(school.labs(name)) for name in before} == {name: set(labs) for name, labs in before.items()}
 
 
 def test_what_does_not_fit_is_refused_before_anything_is_touched(school):
