@@ -294,6 +294,53 @@ def test_the_work_is_its_owner_s_again_when_the_new_lab_does_not_come_up(host):
     assert not host.labs(host.lab())["changed"]
 
 
+def test_a_lab_whose_work_is_gone_is_no_new_lab(host):
+    host.labs(host.lab())
+    before, work = host.inspect()["State"]["StartedAt"], host.path / "work" / host.name()
+    work.rename(work.with_suffix(".elsewhere"))
+    for check in (True, False):
+        with pytest.raises(ModuleFailed, match="is where the lab has its work, and is not there any more: mount its"):
+            host.labs(host.lab(), check=check)
+    assert not work.exists()
+    work.with_suffix(".elsewhere").rename(work)
+    assert not host.labs(host.lab())["changed"] and host.inspect()["State"]["StartedAt"] == before
+
+
+def test_what_a_server_saves_as_it_stops_is_brought_over(host):
+    host.labs(host.lab())
+    server = host.server()
+    work = host.path / "work" / host.name()
+    server.execute(
+        server.start_kernel(),
+        "import atexit, pathlib; atexit.register(lambda: [pathlib.Path('/home/jovyan', name).write_text('x') "
+        "for name in ('late.txt', 'work/late.txt')])",
+    )
+    host.labs(host.lab(owner="4321:100", env={"A": "b"}))
+    (rescued,) = work.glob("rescued-*")
+    assert [path.name for path in rescued.iterdir()] == ["late.txt"]
+    assert {path.stat().st_uid for path in (work, work / "late.txt", rescued, rescued / "late.txt")} == {4321}
+
+
+def test_a_failed_replacement_leaves_no_copies(host):
+    host.labs(host.lab())
+    host.server().ask("api/contents", "GET")
+    container = host.engine.exec_create(host.name(), ["touch", "/home/jovyan/stray.txt"])
+    host.engine.exec_start(container)
+    for _run in range(2):
+        with pytest.raises(ModuleFailed, match="back on what it ran on before"):
+            host.labs(host.lab(env={"DOCKER_STACKS_JUPYTER_CMD": "nonsense"}))
+    assert not list((host.path / "work" / host.name()).glob("rescued-*"))
+
+
+def test_a_lab_that_an_interrupted_run_had_stopped_is_started_again_on_failure(host):
+    host.labs(host.lab())
+    host.engine.stop(host.name())
+    host.engine.rename(host.name(), f"{host.name()}.previous")
+    with pytest.raises(ModuleFailed, match="back on what it ran on before"):
+        host.labs(host.lab(env={"DOCKER_STACKS_JUPYTER_CMD": "nonsense"}))
+    assert host.server().ask("api/status")
+
+
 def test_an_image_may_be_named_by_its_id(host):
     image = host.engine.inspect_image(host.image)["Id"]
     host.labs(host.lab(image=image))

@@ -71,6 +71,12 @@ def test_sums_are_those_of_sha256sum_and_come_back():
     assert _bundle.read_sums("/b", text) == SAID
 
 
+@pytest.mark.parametrize("name", ["packages/../../victim", "/etc/passwd"])
+def test_sums_of_what_is_outside_are_none(name):
+    with pytest.raises(FleetError, match="bundle: /b/SHA256SUMS is damaged"):
+        _bundle.read_sums("/b", f"{ONE}  MANIFEST.json\n{ONE}  {name}\n")
+
+
 @pytest.mark.parametrize("text", ["", "nonsense\n", f"{ONE}  README.md\n", f"{ONE[:-1]}  MANIFEST.json\n"])
 def test_sums_that_are_none(text):
     with pytest.raises(FleetError, match="bundle: /b/SHA256SUMS is damaged"):

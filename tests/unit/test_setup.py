@@ -191,6 +191,36 @@ def test_proxies_go_where_the_engine_is_started_from(services, more):
     assert plan(again, **params).steps == ()
 
 
+def test_proxies_that_nobody_declares_any_more_go():
+    found = replace(DONE, files={**DONE.files, _setup.ENV_FILE: 'HTTP_PROXY="http://u:p@10.0.0.1"\n'})
+    result = plan(found)
+    assert result.files == {_setup.ENV_FILE: ""} and result.then == "restart"
+    assert plan(replace(found, files={**DONE.files, **result.files})).steps == ()
+
+
+def test_a_certificate_saved_on_windows_is_written_once():
+    given = {"registry_certificates": {"r.example": CERTIFICATE.replace("\n", "\r\n")}}
+    written = plan(DONE, **given).files
+    assert plan(replace(DONE, files={**DONE.files, **written}), **given).steps == ()
+    assert "\r" not in "".join(written.values())
+
+
+def test_no_default_of_ours_ends_containers():
+    engine = replace(RUNNING, live_restore=False, containers_running=3)
+    off = replace(DONE, engine=engine, files={"/etc/docker/daemon.json": '{"live-restore": false}'})
+    assert plan(off).steps == ()
+    swarm = replace(DONE, engine=replace(engine, swarm=True), files={})
+    assert plan(swarm).steps == ()
+    with pytest.raises(FleetError, match="log-opts needs a restart of the engine, which would end 3 running"):
+        plan(off, daemon={"log-opts": {"max-size": "5m"}})
+
+
+def test_an_engine_of_another_maker_is_left_alone():
+    found = replace(DONE, packages={"moby-engine": "25.0.3", "iptables": "1"})
+    result = plan(found, sdk="none")
+    assert not result.managed and "comes from no package that is known here" in result.decision and not result.steps
+
+
 @pytest.mark.parametrize("key", [False, "no", "false"])
 @pytest.mark.parametrize("value", ["localhost,10.0.0.0/8", ["localhost", "10.0.0.0/8"]])
 def test_no_is_a_word_that_yaml_reads_otherwise(key, value):

@@ -128,7 +128,8 @@ def read_sums(path: str, text: str) -> dict[str, str]:
     """The digest of each file. Raises FleetError."""
     rows = [re.fullmatch(r"([0-9a-f]{64}) [ *](.+)", line) for line in text.splitlines()]
     digests = {row[2]: row[1] for row in rows if row}
-    if len(digests) != len(rows) or MANIFEST not in digests:
+    outside = [name for name in digests if name.startswith("/") or ".." in name.split("/")]
+    if len(digests) != len(rows) or MANIFEST not in digests or outside:
         raise FleetError(f"bundle: {path}/{SUMS} is damaged: copy it again, or make the bundle again.")
     return digests
 

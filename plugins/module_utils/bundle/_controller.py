@@ -18,6 +18,10 @@ from ..dockerd import _machine
 from . import _files, _wheels
 from ._bundle import Wanted
 
+# What of a checkout is the collection.
+SOURCES = ("galaxy.yml", "LICENSE", "README.md", "CONTRIBUTING.md", "CHANGELOG.rst", "changelogs", "docs", "meta")
+SOURCES += ("playbooks", "plugins", "requirements", "roles")
+
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 STAMP = "wheels/requirements.txt"
 
@@ -75,6 +79,18 @@ def collection(wanted: Wanted, check: bool) -> tuple[str, list[str]]:
 
 
 def _built(source: str, folder: str) -> None:
+    """A checkout's collection, of its own files alone: beside them may be inventories, secrets, and this bundle."""
+    with tempfile.TemporaryDirectory() as copy:
+        for name in filter(lambda name: os.path.exists(os.path.join(source, name)), SOURCES):
+            there, here = os.path.join(source, name), os.path.join(copy, name)
+            if os.path.isdir(there):
+                shutil.copytree(there, here, symlinks=True)
+            else:
+                shutil.copy(there, here)
+        _build(copy, folder)
+
+
+def _build(source: str, folder: str) -> None:
     galaxy = ["env", "LC_ALL=C.UTF-8", sys.executable, "-m", "ansible", "galaxy"]
     status, said = _machine.run([*galaxy, "collection", "build", "--output-path", folder, source])
     if status or not os.listdir(folder):

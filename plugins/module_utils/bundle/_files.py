@@ -68,7 +68,7 @@ def drop_damaged(path: str) -> list[str]:
     """Remove what is not as it was made, so that it is made again; the names."""
     said = sums(path)
     found = digests(path, said)
-    damaged = sorted(name for name in found if found[name] != said[name] and name.startswith(_bundle.PARTS))
+    damaged = sorted(name for name in found if found[name] != said[name] and name.split("/")[0] in _bundle.PARTS)
     for name in damaged:
         os.unlink(os.path.join(path, name))
     return damaged

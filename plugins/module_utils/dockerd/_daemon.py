@@ -55,13 +55,13 @@ def parse(text: str | None) -> dict[str, Any]:
 
 def merge(
     found: Mapping[str, Any], declared: Mapping[str, Any], swarm: bool = False, gpus: bool = False,
-    flags: Container[str] = (),
+    flags: Container[str] = (), at_work: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """``found`` with everything ``declared``, and with our own defaults where both are silent.
 
     A declared None takes a key away. ``swarm`` (bool): the engine is part of a swarm, which refuses live-restore.
     ``gpus`` (bool): NVIDIA's runtime is there to be registered. ``flags``: keys that dockerd is given as flags; it
-    refuses what it is told twice.
+    refuses what it is told twice. ``at_work``: containers run, which a restart may end; no default of ours does that.
     """
     result = _overlay(found, declared)
     runtimes = declared.get("runtimes", {})
@@ -71,7 +71,8 @@ def merge(
         result.setdefault("live-restore", True)
     options = result.get("log-opts") or {}
     told = "log-opts" in declared or "log-opts" in flags or "log-driver" in flags
-    if not told and result.get("log-driver", "json-file") in ROTATING_DRIVERS:
+    would_end = at_work and not result.get("live-restore") and "live-restore" not in flags
+    if not told and not would_end and result.get("log-driver", "json-file") in ROTATING_DRIVERS:
         options = {**ROTATION, **options}
     # dockerd takes nothing but strings here, and YAML has numbers.
     result["log-opts"] = {key: _as_text(value) for key, value in options.items()}

@@ -67,7 +67,7 @@ def _whose(wanted: Wanted, found: Found) -> tuple[bool, str]:
 
 def _package(found: Found) -> str:
     """The package that this host's dockerd is from; empty for none that is known."""
-    return next((name for name in _packages.ENGINES if name in found.packages), "")
+    return _packages.of_engine(found.release, found.packages)
 
 
 def _keeper(found: Found) -> str:
@@ -187,7 +187,8 @@ def _merged(wanted: Wanted, found: Found, toolkit: bool = False) -> dict[str, An
         declared = {key: value for key, value in declared.items() if key in _daemon.OURS}
     swarm = bool(found.engine and found.engine.swarm)
     before = _daemon.parse(found.files.get(_daemon.DAEMON_JSON))
-    return _daemon.merge(before, declared, swarm, toolkit, _flags(wanted, found))
+    at_work = bool(found.engine and found.engine.containers_running)
+    return _daemon.merge(before, declared, swarm, toolkit, _flags(wanted, found), at_work)
 
 
 def _flags(wanted: Wanted, found: Found) -> frozenset[str]:
@@ -200,7 +201,8 @@ def _flags(wanted: Wanted, found: Found) -> frozenset[str]:
 def _proxy_files(wanted: Wanted, found: Found) -> dict[str, str]:
     """Engines before 23 refuse proxies in daemon.json: the environment serves all of them."""
     if not wanted.proxies:
-        return {}
+        # Those of an earlier run, which nobody declares any more.
+        return {ENV_FILE: ""} if found.files.get(ENV_FILE) else {}
     given = {PROXIES[name]: value for name, value in sorted(wanted.proxies.items()) if value}
     lines = [f'{name}="{value}"\n{name.lower()}="{value}"\n' for name, value in given.items()]
     texts = {ENV_FILE: "".join(lines)}
@@ -214,7 +216,8 @@ def _proxy_files(wanted: Wanted, found: Found) -> dict[str, str]:
 
 
 def _certificates(wanted: Wanted) -> dict[str, str]:
-    return {certificate_file(name): text.strip() + "\n" for name, text in wanted.registry_certificates.items()}
+    given = wanted.registry_certificates.items()
+    return {certificate_file(name): "\n".join(text.split("\r\n")).strip() + "\n" for name, text in given}
 
 
 def _then(wanted: Wanted, found: Found, keys: list[str]) -> str:

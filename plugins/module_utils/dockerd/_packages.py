@@ -69,11 +69,17 @@ def source(on: Release, wanted: str, installed: Mapping[str, str]) -> str:
         )
     own = on.upstream in ("debian", "ubuntu", "fedora")
     if wanted == "auto":
-        there = next((origin for package, origin in ENGINES.items() if package in installed), None)
+        there = ENGINES.get(of_engine(on, installed))
         return there or ("distribution" if own else "docker")
     if wanted == "distribution" and not own:
         raise FleetError(f"source: 'distribution' offers no engine on {on.name}: use docker, or auto.")
     return wanted
+
+
+def of_engine(on: Release, installed: Mapping[str, str]) -> str:
+    """The installed package that holds dockerd; empty for none that is known, as Microsoft's moby-engine for Debian."""
+    known = [name for name in ENGINES if name != "moby-engine" or on.upstream == "fedora"]
+    return next((name for name in known if name in installed), "")
 
 
 def engine(on: Release, origin: str) -> tuple[str, ...]:

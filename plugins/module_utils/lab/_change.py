@@ -58,12 +58,12 @@ def carry_out(engine: Engine, plans: list[LabPlan], options: Options) -> tuple[l
 
     def attempt(plan: LabPlan) -> FleetError | None:
         name = plan.wanted.name
-        again = [plan] if plan.deferred else judged(engine, [plan], options)
-        taken[name] = plan = put_off_waiting([*again, *late(plan)])[0]
-        reason = in_the_way(plan, plans, failed)
-        if reason:
-            return LabError(f"{name} was left as it is: {reason}.")
         try:
+            again = [plan] if plan.deferred else judged(engine, [plan], options)
+            taken[name] = plan = put_off_waiting([*again, *late(plan)])[0]
+            reason = in_the_way(plan, plans, failed)
+            if reason:
+                return LabError(f"{name} was left as it is: {reason}.")
             Run(engine, plan, options).all_steps()
         except FleetError as error:
             return error

@@ -101,7 +101,9 @@ def pull(engine: Engine, image: str) -> None:
     name, tag = (image, None) if "@" in image or ":" in image.rpartition("/")[2] else (image, "latest")
     try:
         with translated(f"pull {image}"), patient(engine) as api:
-            api.pull(name, tag=tag)
+            for line in api.pull(name, tag=tag, stream=True, decode=True):
+                if "error" in line:
+                    raise EngineError(f"Could not pull {image}: {line['error']}.")
     except EngineError as error:
         raise BuildError(
             f"{error} Bring the image first, for instance with the role myjupyter.fleet.jupyter_image."

@@ -80,6 +80,15 @@ def check_paths(lab: Lab, work_root: str) -> None:
         raise InvalidInput(option, path, f"leads out of {root}, to {real}: name that path itself if it is meant.")
 
 
+def refuse_lost_work(lab: Lab, before: Lab) -> None:
+    """An empty directory in place of somebody's work would hide that its disk is not mounted, say."""
+    if lab.state != "absent" and lab.work_dir and lab.work_dir == before.work_dir and not os.path.lexists(lab.work_dir):
+        raise InvalidInput(
+            f"labs[{lab.name}].work_dir", lab.work_dir, "is where the lab has its work, and is not there any more: "
+            "mount its disk or put it back, or make the directory for a new beginning.",
+        )  # fmt: skip
+
+
 def work_dir_step(lab: Lab) -> Step | None:
     """What the work directory needs before its container may have it."""
     if not lab.work_dir or lab.state == "absent":
@@ -122,11 +131,15 @@ def own_work_dir(lab: Lab) -> None:
 
 
 def own_tree(top: str, ids: tuple[int, int]) -> None:
-    """Give all below ``top`` to (UID, GID), where it is not theirs yet."""
+    """Give all below ``top`` to (UID, GID), where it is not theirs yet.
+
+    Itself last: by its owner a later run tells whether this one came to its end.
+    """
     for path in _tree(top):
-        about = os.lstat(path)
-        if (about.st_uid, about.st_gid) != ids:
-            os.lchown(path, *ids)
+        with contextlib.suppress(FileNotFoundError):  # people may be at work in it
+            about = os.lstat(path)
+            if (about.st_uid, about.st_gid) != ids:
+                os.lchown(path, *ids)
 
 
 def owner_of(path: str) -> str | None:
@@ -190,7 +203,8 @@ def _socket_owners(inodes: set[str]) -> dict[str, str]:
 
 
 def _tree(top: str) -> Iterator[str]:
-    yield top
-    for folder, dirs, files in os.walk(top):
+    """All below a directory, and it itself as the last."""
+    for folder, dirs, files in os.walk(top, topdown=False):
         for name in (*dirs, *files):
             yield os.path.join(folder, name)
+    yield top

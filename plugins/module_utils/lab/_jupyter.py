@@ -24,7 +24,7 @@ from ._lab import Lab
 
 POLL = 0.05  # seconds between two looks
 # What comes of a question to something that is no Jupyter Server, or is none yet.
-NO_ANSWER = (OSError, ValueError, TypeError, KeyError, http.client.HTTPException)
+NO_ANSWER = (OSError, ValueError, TypeError, KeyError, AttributeError, http.client.HTTPException)
 GLANCE = 3.0  # seconds to wait for one answer
 PATIENCE = 10.0  # the same, where much depends on it and the machine may have much to do
 

@@ -106,6 +106,9 @@ def _plans(
         settled = _generation.earlier(settled, found, options.state)
         refuse_twins(settled)
     needed = [lab for lab in settled if lab.state != "absent"]
+    for lab in needed:
+        if lab.name in found:
+            _host.refuse_lost_work(lab, found[lab.name].as_created)
     _refuse_unknown_networks(engine, needed)
     going = to_purge(found, declared) if options.purge else {}
     staying = set(found) - set(going) - {lab.name for lab in declared}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -142,10 +143,17 @@ def plan_purge(found: Found) -> LabPlan:
 
 def differences(wanted: Lab, found: Lab) -> dict[str, tuple[Any, Any]]:
     """Option -> (found, wanted) for all that differs. An image counts by what it is, not by its name."""
-    left, right = spec_of(found), spec_of(wanted)
+    left, right = ({**spec, "mounts": _sorted(spec["mounts"])} for spec in (spec_of(found), spec_of(wanted)))
     if left["image_digest"] == right["image_digest"]:
         left.pop("image"), right.pop("image")
     return {key: (left[key], right[key]) for key in right if left[key] != right[key]}
+
+
+def _sorted(mounts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Mounts by what they are: in whichever order, with or without a slash at the end."""
+    paths = ("source", "target")
+    plain = [{**mount, **{key: posixpath.normpath(mount[key]) for key in paths}} for mount in mounts]
+    return sorted(plain, key=lambda mount: mount["target"])
 
 
 def difference_of(plans: Iterable[LabPlan]) -> dict[str, Any]:

@@ -51,18 +51,22 @@ def stray_files(engine: Engine, found: Found) -> list[str]:
     return sorted(name for name in names if not name.startswith("."))
 
 
-def carry(engine: Engine, found: Found, state_dir: str) -> None:
-    """Copy the stray files to a new directory in the work directory, owned by who owns the lab."""
+def carry(engine: Engine, found: Found, state_dir: str) -> str:
+    """Copy the stray files to a new directory in the work directory, owned by who owns the lab; its path, or ''."""
+    names = stray_files(engine, found)
+    if not names:
+        return ""
     home, mounted = _home(found), _mounted(found)
     os.makedirs(state_dir, mode=0o700, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=state_dir) as private:
-        for name in stray_files(engine, found):
+        for name in names:
             with translated(f"copy {name} out of the lab {found.lab.name}"):
                 chunks, _about = engine.api.get_archive(found.container, f"{home}/{name}")
                 _unpack(chunks, private, [place[len(home) + 1 :] for place in mounted if _is_in(place, home)])
         into = os.path.join(found.lab.work_dir, time.strftime("rescued-%Y%m%d-%H%M%S"))
         shutil.copytree(private, into)
         own_tree(into, found.lab.ids)
+    return into
 
 
 def _home(found: Found) -> str:

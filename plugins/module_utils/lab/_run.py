@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 from .._engine import Engine
@@ -24,6 +25,7 @@ class Run:
         self.container = plan.found.container if plan.found else ""
         self.started = self.seen = False  # whether this run started it, and has seen that it is well
         self.put_aside = False  # whether the old container has given its name away
+        self.rescued = ""  # where files of the old container were brought over to
 
     def all_steps(self) -> None:
         if self.plan.deferred:
@@ -40,10 +42,11 @@ class Run:
         _host.make_work_dir(self.lab)
 
     def _own_work_directory(self) -> None:
-        _host.own_work_dir(self.lab)
+        if not self._has("replace"):
+            _host.own_work_dir(self.lab)
 
     def _rescue(self) -> None:
-        _rescue.carry(self.engine, self._old, self.options.state_dir)
+        """Done when the lab is stopped: until then, people and their servers save."""
 
     def _put_back(self) -> None:
         _containers.rename(self.engine, self.container, self.lab.name)
@@ -81,6 +84,7 @@ class Run:
     def _remove(self) -> None:
         if self._old.running:
             self._stop()
+        self._bring_over()
         _containers.remove(self.engine, self.container, self.lab)
         if self._old.lab.ephemeral:
             self.options.state.forget(self.lab.name)
@@ -115,6 +119,9 @@ class Run:
     def _swap(self, old: Found, new: str) -> None:
         if old.running:
             self._stop()
+        self._bring_over()
+        if self._has("own work directory"):
+            _host.own_work_dir(self.lab)
         if not old.lab.ephemeral:
             _containers.rename(self.engine, old.container, self.lab.name + PREVIOUS)
             self.put_aside = True
@@ -133,9 +140,11 @@ class Run:
         if self.put_aside:
             _containers.rename(self.engine, old.container, self.lab.name)
         self._write_back(token_before)
-        if any(step.action == "own work directory" for step in self.plan.steps):
+        if self.rescued:
+            shutil.rmtree(self.rescued, ignore_errors=True)  # the container that is put back has it all
+        if self._has("own work directory"):
             _host.own_work_dir(old.as_created)
-        if old.running:
+        if self._served:
             _containers.start(self.engine, old.container, old.lab)
         raise LabError(f"{error} {self._back(old)}", log=tail) from error
 
@@ -143,7 +152,7 @@ class Run:
         """What becomes of the lab that was put back: people reach it again before they are told so."""
         self.lab, self.container = old.as_created, old.container
         try:
-            if old.running:
+            if self._served:
                 self._wait_for_an_answer()
         except LabError as trouble:
             return f"What it ran on before was put back, and {trouble}"
@@ -181,6 +190,19 @@ class Run:
         except LabError as error:
             error.details.setdefault("log", _containers.log_tail(self.engine, self.container))
             raise
+
+    def _bring_over(self) -> None:
+        """What was saved beside the work; nothing of an ephemeral lab, which has no work."""
+        if self._old.lab.work_dir:
+            self.rescued = _rescue.carry(self.engine, self._old, self.options.state_dir)
+
+    def _has(self, action: str) -> bool:
+        return any(step.action == action for step in self.plan.steps)
+
+    @property
+    def _served(self) -> bool:
+        """Whether people had the lab: it ran, or an earlier run had stopped it to replace it."""
+        return self._old.running or (self._has("put back") and self.plan.wanted.state != "stopped")
 
     @property
     def _old(self) -> Found:

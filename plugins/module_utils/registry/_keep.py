@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import datetime
 import grp
 import os
 import pwd
 import re
 import secrets
 import socket
+import ssl
 import subprocess
 import time
 
@@ -139,8 +139,8 @@ def _days_left(certificate: str) -> float:
     status, said = _run(["openssl", "x509", "-noout", "-enddate"], certificate)
     if status:
         return 0
-    end = datetime.datetime.strptime(said.partition("=")[2], "%b %d %H:%M:%S %Y %Z")
-    return (end.replace(tzinfo=datetime.timezone.utc) - datetime.datetime.now(datetime.timezone.utc)).days
+    # strptime would want the month's name in the language of the host.
+    return (ssl.cert_time_to_seconds(said.partition("=")[2].strip()) - time.time()) // 86400
 
 
 def _make_ca(name: str) -> None:

@@ -33,6 +33,14 @@ def steps(wanted, there):
     return [(step.action, step.ends_processes) for step in plan_lab(wanted, there).steps]
 
 
+def test_mounts_are_the_same_in_whichever_order():
+    def mounts(*paths):
+        return [{"source": f"/data/{path}", "target": f"/mnt/{path}", "read_only": True} for path in paths]
+
+    assert steps(replace(LAB, mounts=mounts("a/", "b")), found(replace(LAB, mounts=mounts("b", "a")))) == []
+    assert steps(replace(LAB, mounts=mounts("a")), found(replace(LAB, mounts=mounts("b")))) == [("replace", True)]
+
+
 LIMITED = replace(LAB, memory=2**30)
 TABLE = [
     ("nothing yet", LAB, None, [("create", False), ("start", False)]),
