@@ -19,8 +19,10 @@ from . import _files, _wheels
 from ._bundle import Wanted
 
 # What of a checkout is the collection.
-SOURCES = ("galaxy.yml", "LICENSE", "README.md", "CONTRIBUTING.md", "CHANGELOG.rst", "changelogs", "docs", "meta")
-SOURCES += ("playbooks", "plugins", "requirements", "roles")
+SOURCES = (
+    *("galaxy.yml", "LICENSE", "README.md", "CONTRIBUTING.md", "CHANGELOG.rst"),
+    *("changelogs", "docs", "meta", "playbooks", "plugins", "requirements", "roles"),
+)
 
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 STAMP = "wheels/requirements.txt"
