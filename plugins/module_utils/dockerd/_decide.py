@@ -217,7 +217,7 @@ def _proxy_files(wanted: Wanted, found: Found) -> dict[str, str]:
 
 def _certificates(wanted: Wanted) -> dict[str, str]:
     given = wanted.registry_certificates.items()
-    return {certificate_file(name): "\n".join(text.split("\r\n")).strip() + "\n" for name, text in given}
+    return {certificate_file(name): text.replace("\r\n", "\n").strip() + "\n" for name, text in given}
 
 
 def _then(wanted: Wanted, found: Found, keys: list[str]) -> str:
