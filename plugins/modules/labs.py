@@ -178,7 +178,8 @@ options:
   purge:
     description:
       - Remove labs of this collection that are not in O(labs). Their work directories stay.
-      - Labs of a roster stay too; they come and go with it, as the role P(myjupyter.fleet.jupyter_roster#role) tells.
+      - Labs that are kept in another O(state_dir), as another user's are, stay too.
+      - So do labs of a roster; they come and go with it, as the role P(myjupyter.fleet.jupyter_roster#role) tells.
     type: bool
     default: false
   when_busy:

@@ -59,14 +59,8 @@ class Host:
         return {"name": self.name(short), "image": self.image, **options}
 
     def labs(self, *labs, check=False, **options):
-        return self._run(
-            "labs",
-            check=check,
-            labs=list(labs),
-            work_root=str(self.path / "work"),
-            state_dir=str(self.path / "state"),
-            **{"first_port": self.first_port, **options},
-        )
+        places = {"work_root": str(self.path / "work"), "state_dir": str(self.path / "state")}
+        return self._run("labs", check=check, labs=list(labs), **{**places, "first_port": self.first_port, **options})
 
     def info(self, **options):
         return self._run("labs_info", state_dir=str(self.path / "state"), **options)

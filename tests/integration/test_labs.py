@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+from tests.conftest import ModuleFailed
+
 
 def actions(result):
     return [step["action"] for step in result["steps"]]
@@ -148,6 +150,15 @@ def test_replace_an_ephemeral_lab(host):
     assert host.server().ask("api")["version"]
 
 
+def test_cpus_change_also_after_a_change_by_hand(host):
+    host.labs(host.lab())
+    api = host.engine
+    address = api._url("/containers/{0}/update", host.name())
+    api._raise_for_status(api._post_json(address, data={"NanoCpus": 600_000_000}))
+    twice(host, ["update"], host.lab(cpus=0.7))
+    assert host.info()["labs"][0]["cpu"]["allowed"] == 0.7
+
+
 def test_drift_by_hand_is_mended(host):
     host.labs(host.lab(memory="512m"))
     host.engine.update_container(host.name(), mem_limit=256 * 1024**2, memswap_limit=256 * 1024**2)
@@ -186,14 +197,24 @@ def test_purge_takes_undeclared_labs_and_nothing_else(host, other_image):
     stranger = host.engine.create_container(
         other_image, name=host.name("stranger"), labels={"fleet.myjupyter.lab": "somebody-else"}
     )["Id"]
-    undeclared = {lab["name"] for lab in host.info()["labs"]} - {host.name("a"), host.name("b")}
-    if undeclared:
-        pytest.skip(f"purge would remove labs that are not this test's: {sorted(undeclared)}")
     done = twice(host, ["remove"], host.lab("a"), purge=True)
     assert done["steps"][0]["lab"] == host.name("b")
     assert host.exists("a") and not host.exists("b")
     assert host.engine.inspect_container(stranger)
     assert (host.path / "work" / host.name("b")).is_dir()
+
+
+def test_labs_of_another_state_directory_are_another_user_s(host):
+    elsewhere = {"state_dir": str(host.path / "state-of-another")}
+    host.labs(host.lab("a"), **elsewhere)
+    before = host.inspect("a")
+    host.labs(host.lab("b"), purge=True)
+    for wanted in (host.lab("a"), host.lab("a", state="absent")):
+        with pytest.raises(ModuleFailed, match="is a lab that is kept in .*/state-of-another, .* as state_dir"):
+            host.labs(wanted)
+    assert host.inspect("a")["State"] == before["State"] and host.exists("b")
+    (host.path / "linked").symlink_to(host.path / "state-of-another")
+    assert not host.labs(host.lab("a"), state_dir=str(host.path / "linked"))["changed"]
 
 
 def test_ten_at_once_all_come_up(host):

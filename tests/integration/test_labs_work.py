@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import threading
 import time
@@ -239,6 +240,23 @@ def test_a_slow_lab_is_given_up_on_in_time(host):
         host.labs(host.lab(cpus=0.05), wait_timeout=1)
     assert "log" in failure.value.result
     assert host.labs(host.lab(cpus=2))["steps"][0]["action"] == "update"
+
+
+def test_a_lab_that_serves_nobody_is_not_passed_over(host):
+    """A server that hangs: it runs, and answers neither people nor the engine."""
+    lab = host.lab(healthcheck={"interval": 1, "timeout": 1, "start_period": 1, "retries": 1})
+    host.labs(lab)
+    server = int(next(row[1] for row in host.engine.top(host.name())["Processes"] if "jupyter-lab" in row[-1]))
+    os.kill(server, signal.SIGSTOP)
+    until = time.monotonic() + 30
+    while host.inspect()["State"]["Health"]["Status"] != "unhealthy" and time.monotonic() < until:
+        time.sleep(0.2)
+    try:
+        with pytest.raises(ModuleFailed, match="did not answer at .* within 2 s"):
+            host.labs(lab, wait_timeout=2)
+    finally:
+        os.kill(server, signal.SIGCONT)
+    assert not host.labs(lab)["changed"]
 
 
 def test_one_failure_does_not_hold_up_the_others(host):

@@ -9,6 +9,7 @@ Facts from https://docs.docker.com/reference/api/engine/ (ContainerCreate, Conta
 from __future__ import annotations
 
 import copy
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -40,6 +41,8 @@ class Found:
     networks: tuple[str, ...]
     as_created: Lab
     image_id: str = ""
+    state_dir: str = ""  # where its token is kept
+    nano_cpus: bool = False  # limited by `docker update --cpus`: it takes no quota
 
     @property
     def running(self) -> bool:
@@ -82,14 +85,14 @@ def container_config(lab: Lab, private_dir: str, stop_timeout: int) -> dict[str,
     }
 
 
-def limits(lab: Lab) -> dict[str, Any]:
+def limits(lab: Lab, nano_cpus: bool = False) -> dict[str, Any]:
     """What the engine can change while a container runs: the body of ContainerUpdate."""
     retries = 5 if lab.restart_policy == "on-failure" else 0
+    quota = {"CpuPeriod": CPU_PERIOD if lab.cpus else 0, "CpuQuota": round(lab.cpus * CPU_PERIOD)}
     return {
         "Memory": lab.memory,
         "MemorySwap": lab.memory,
-        "CpuPeriod": CPU_PERIOD if lab.cpus else 0,
-        "CpuQuota": round(lab.cpus * CPU_PERIOD),
+        **({"NanoCpus": round(lab.cpus * NANOSECONDS)} if nano_cpus else quota),
         "PidsLimit": lab.pids_limit or None,
         "RestartPolicy": {"Name": lab.restart_policy, "MaximumRetryCount": retries},
     }
@@ -121,6 +124,8 @@ def found_from(inspect: Mapping[str, Any]) -> Found:
         networks=networks,
         as_created=as_created,
         image_id=inspect.get("Image", ""),
+        state_dir=_state_dir(host),
+        nano_cpus=bool(host.get("NanoCpus")),
     )
 
 
@@ -170,6 +175,12 @@ def _mounts(lab: Lab, private_dir: str) -> list[dict[str, Any]]:
         {"Type": "bind", "Source": item["source"], "Target": item["target"], "ReadOnly": item["read_only"]}
         for item in (private, *work, *lab.mounts)
     ]
+
+
+def _state_dir(host: Mapping[str, Any]) -> str:
+    """What the lab's private directory lies in, as STATE/labs/NAME."""
+    private = next((item["Source"] for item in host.get("Mounts") or [] if item["Target"] == RUN_DIR), "")
+    return posixpath.dirname(posixpath.dirname(private))
 
 
 def _device_requests(gpus: list[str]) -> list[dict[str, Any]]:

@@ -179,7 +179,7 @@ def update(engine: Engine, found: Found, lab: Lab) -> None:
     api = engine.api
     with translated(f"change the limits of the lab {lab.name}"):
         address = f"{api.base_url}/v{api.api_version}/containers/{found.container}/update"
-        api._raise_for_status(api.post(address, json=limits(lab), timeout=engine.address.timeout))
+        api._raise_for_status(api.post(address, json=limits(lab, found.nano_cpus), timeout=engine.address.timeout))
 
 
 def reconnect(engine: Engine, found: Found, lab: Lab) -> None:

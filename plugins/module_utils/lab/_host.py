@@ -59,6 +59,11 @@ def _default_owner() -> str:
     return JOVYAN if os.geteuid() == 0 else f"{os.geteuid()}:{os.getegid()}"
 
 
+def keeps(state_dir: str, other: str) -> bool:
+    """Whether a state directory is the one that a lab is kept in; of old labs it may not be known."""
+    return not other or os.path.realpath(state_dir) == os.path.realpath(other)
+
+
 def check_paths(lab: Lab, work_root: str) -> None:
     """Refuse what can be no work directory, and mounts of what is not there, before anything is touched."""
     for mount in lab.mounts:

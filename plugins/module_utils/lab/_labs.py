@@ -29,6 +29,7 @@ from ._plan import (
     difference_of,
     plan_lab,
     plan_purge,
+    refuse_labs_of_others,
     refuse_labs_of_rosters,
     to_purge,
 )
@@ -88,9 +89,9 @@ def without_engine(declared: list[Lab], options: Options) -> dict[str, Any]:
 
 
 def _troubled(plans: list[LabPlan]) -> bool:
-    """Whether a lab is one that the engine starts over and over: it is waited for, as in the run that made it."""
+    """Whether a lab runs and, by what the engine knows, serves nobody: it is waited for, as in the run that made it."""
     running = [plan.found for plan in plans if plan.found and plan.found.running]
-    return any(_containers.ends_again_and_again(found) for found in running)
+    return any(found.health == "unhealthy" or _containers.ends_again_and_again(found) for found in running)
 
 
 def _plans(
@@ -100,6 +101,8 @@ def _plans(
     seen = _containers.observe(engine)
     found, leftovers = by_name(seen.labs)
     _refuse_strangers(declared, seen.strangers)
+    others = {name: item for name, item in found.items() if not _host.keeps(options.state_dir, item.state_dir)}
+    refuse_labs_of_others(declared, others, options.state_dir)
     refuse_labs_of_rosters(declared, found)
     settled = [_settled(lab, options, engine.rootless_user) for lab in declared]
     if options.generation == "previous":
@@ -110,7 +113,7 @@ def _plans(
         if lab.name in found:
             _host.refuse_lost_work(lab, found[lab.name].as_created)
     _refuse_unknown_networks(engine, needed)
-    going = to_purge(found, declared) if options.purge else {}
+    going = to_purge(found, declared, others) if options.purge else {}
     staying = set(found) - set(going) - {lab.name for lab in declared}
     _refuse_work_of_others(needed, [found[name].as_created for name in sorted(staying)])
     labs = assign_ports(settled, found, [*seen.taken, *_processes(settled, found)], options.first_port, going)

@@ -129,9 +129,20 @@ def refuse_labs_of_rosters(declared: Iterable[Lab], found: Mapping[str, Found]) 
             )  # fmt: skip
 
 
-def to_purge(found: Mapping[str, Found], declared: Iterable[Lab]) -> dict[str, Found]:
-    """Those of our labs that nobody declares, by name; labs of rosters come and go with their rosters."""
-    names = {lab.name for lab in declared}
+def refuse_labs_of_others(declared: Iterable[Lab], others: Mapping[str, Found], state_dir: str) -> None:
+    """A lab of another state directory is another user's, who has its token."""
+    for lab in declared:
+        if lab.name in others:
+            raise InvalidInput(
+                "labs.name", lab.name, f"is a lab that is kept in {others[lab.name].state_dir}, and this run keeps its "
+                f"own in {state_dir}: give that directory as state_dir, or choose another name."
+            )  # fmt: skip
+
+
+def to_purge(found: Mapping[str, Found], declared: Iterable[Lab], others: Collection[str] = ()) -> dict[str, Found]:
+    """Those of our labs that nobody declares, by name; labs of rosters come and go with their rosters, ``others``
+    are those of other users."""
+    names = {lab.name for lab in declared}.union(others)
     return {name: item for name, item in sorted(found.items()) if name not in names and not item.as_created.roster}
 
 
