@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ while [ "$1" != -f ]; do shift; done; cat "$2" >> /opt/conda-was-asked
 def fill(tmp_path):
     def write(**files):
         for name, (text, *mode) in files.items():
-            path = tmp_path / "repo" / name.replace("__", "/").replace("_txt", ".txt").replace("_yml", ".yml")
+            path = tmp_path / "repo" / re.sub(r"_(txt|yml|toml|sh|py)$", r".\1", name.replace("__", "/"))
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
             path.chmod(mode[0] if mode else 0o644)
@@ -47,7 +48,7 @@ def test_all_that_is_followed(images, fill):
         "/home/jovyan\n/home/jovyan/made\njovyan\nless"
     )
     config, before = images.inspect()["Config"], images.inspect(images.base)["Config"]
-    assert config["Entrypoint"] == [*before["Entrypoint"], "/usr/local/bin/myjupyter-start"]
+    assert config["Entrypoint"] == [*before["Entrypoint"], "/home/jovyan/start"]
     assert (config["Cmd"], config["User"], config["WorkingDir"]) == (
         before["Cmd"], before["User"], before["WorkingDir"],
     )  # fmt: skip
@@ -58,6 +59,46 @@ def test_all_that_is_followed(images, fill):
     images.engine.remove_container(container)
     fill(notebooks__one=("{ }",))
     assert images.image(check=True, path=path)["changed"]
+
+
+def test_scripts_run_from_their_place_and_know_where_they_are(images, fill):
+    path = fill(
+        binder__postBuild=(
+            '. "$(dirname "$0")/lib.sh"; false\nmkdir -p "$NB_PYTHON_PREFIX/share/x"; keep "$REPO_DIR"',
+        ),
+        binder__start=('#!/bin/bash\n. "$(dirname "$0")/lib.sh"; keep "$0"\nexec "$@"\n',),
+        binder__lib_sh=('keep() { echo "$@" >> ~/kept; }\n',),
+    )
+    images.image(path=path)
+    said = images.run("~/binder/start cat kept; ls -d /opt/conda/share/x; echo $PATH; stat -c %A binder/start")
+    assert said.splitlines() == [
+        "/home/jovyan", "/home/jovyan/binder/start", "/opt/conda/share/x",
+        f"/home/jovyan/.local/bin:{images.run('echo $PATH', images.base)}", "-rwxr-xr-x",
+    ]  # fmt: skip
+
+
+def test_what_is_to_be_left_out_is(images, fill):
+    files = {"binder__postBuild": ("true",), "notes__secret_txt": ("x",), "notes__two_txt": ("x",), "data__a": ("x",)}
+    ignore = {".dockerignore": ("# all but one\n**/*.txt\n!notes/two.txt\n/data/\nbinder\n",)}
+    images.image(path=fill(**files, **{f"binder__{name}": text for name, text in ignore.items()}))
+    assert images.run("find notes binder -type f; ls").split() == [
+        "notes/two.txt",
+        "binder/postBuild",
+        "binder",
+        "notes",
+        "work",
+    ]
+
+
+def test_a_project_is_installed_before_its_postbuild(images, fill):
+    project = "[build-system]\nrequires = ['setuptools']\n[project]\nname = 'mine'\nversion = '1'\n"
+    path = fill(
+        pyproject_toml=(project + "dependencies = ['cowsay==6.0']\n[tool.setuptools]\npy-modules = ['mine']\n",),
+        mine_py=("SAID = 'mine'\n",),
+        postBuild=("cd /; python -c 'import mine, cowsay; print(mine.SAID)' > ~/said\n",),
+    )
+    images.twice(path=path)
+    assert images.run("cat ~/said") == "mine"
 
 
 @pytest.mark.parametrize("folder", ["binder", ".binder"])
@@ -71,9 +112,8 @@ def test_a_binder_folder_comes_first(images, fill, folder):
     [
         ("Pipfile", "Pipfile' is not supported: write its packages into requirements.txt"),
         ("install.R", "install.R' is not supported: take a base with R"),
-        ("Project.toml", "Project.toml' is not supported: take a base with Julia"),
+        ("Project.toml", "Project.toml' is not supported: take a base with Julia.*instantiate it in binder/postBuild"),
         ("default.nix", "default.nix' is not supported"),
-        ("setup.py", "setup.py' is not supported: write `pip install .` into postBuild"),
         ("environment.yaml", "environment.yaml' is not supported: name it environment.yml"),
     ],
 )
@@ -152,6 +192,13 @@ def test_texts_of_other_systems(images, fill, tmp_path):
     (tmp_path / "repo/requirements.txt").write_bytes("# f\xfcr\n".encode("latin-1"))
     with pytest.raises(ModuleFailed, match="path: '.*/requirements.txt' is no text in UTF-8, at byte 3: save it"):
         images.image(path=path)
+
+
+def test_a_dockerfile_is_told_of_its_user(images, fill):
+    """With the variables that a base sets taken away, as in a base that is none of Jupyter's."""
+    said = f"FROM {images.base}\nENV NB_UID=\nARG NB_USER\nARG NB_UID\nRUN echo $NB_USER > /tmp/who\nUSER $NB_UID\n"
+    images.image(path=fill(Dockerfile=(said,)))
+    assert images.inspect()["Config"]["User"] == "1000" and images.run("cat /tmp/who") == "jovyan"
 
 
 DOCKERFILE = """

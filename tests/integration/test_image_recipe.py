@@ -9,6 +9,7 @@ import io
 import ipaddress
 import json
 import os
+import re
 import subprocess
 import threading
 import zipfile
@@ -93,6 +94,11 @@ def test_what_is_installed_belongs_to_whom_it_belonged(images):
 def test_constraints_hold_and_install_nothing(images):
     made = images.twice(requirements=["cowsay"], constraints="cowsay==6.0\nhumanize==4.9.0")
     assert made["packages"]["added"] == ["cowsay==6.0"]
+
+
+def test_an_extra_that_a_package_does_not_have_is_named(images):
+    [said] = images.image(check=True, requirements=["cowsay[nosuch]==6.0"])["warnings"]
+    assert re.search("requirements: .*cowsay.* does not have an extra named `nosuch`", str(said))
 
 
 def test_what_the_base_has_stays(images):

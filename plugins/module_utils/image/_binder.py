@@ -16,27 +16,33 @@ from ._requirements import Requirements
 FOLDERS = ("binder", ".binder")
 RUNTIME = re.compile(r"python-(\d+(?:\.\d+){0,2})")
 # What of Python's is passed over where an environment.yml says it all, as repo2docker does.
-BESIDE_CONDA = ("requirements.txt", "Pipfile", "Pipfile.lock", "setup.py", "pyproject.toml")
-# A dependency in an environment.yml that is a file: -r requirements.txt, -e ., ./package, file:package
+BESIDE_CONDA = ("requirements.txt", "Pipfile", "Pipfile.lock", "setup.py", "pyproject.toml", "runtime.txt")
+ITEM = r"""(?:^\s*-|[\[,])\s*["']?"""  # of a list in YAML
+# A dependency in an environment.yml that is a file: -r requirements.txt, ., ./package, .[extra], name @ file:package
 OTHER_FILES = re.compile(
-    r"""^\s*-\s*["']?(?:-[rce]\b|--(?:requirement|constraint|editable)\b|\.\.?/|\.["']?\s*$|file:)""", re.M
+    ITEM
+    + r"""(?:-[rc]|--(?:requirement|constraint)\b|\.\.?/|\.(?:["'\[\],\s]|$)|(?:[\w.\[\],-]+\s*@\s*|git\+)?file:)""",
+    re.M,
 )
-# What repo2docker knows and this does not, with what to do instead. Those of ROOT count only in the top folder.
+EDITABLE = re.compile(ITEM + r"(?:-e|--editable\b)", re.M)
+# A pyproject.toml describes something to install where it has both, in any of TOML's spellings; else tools' settings.
+TABLES = [
+    re.compile(rf"""^\s*(?:\[\s*["']?{name}["']?\s*[\].]|["']?{name}["']?\s*[.=])""", re.M)
+    for name in ("project", "build-system")
+]
+IN_FOLDER = "in binder/postBuild: what is beside a folder binder/, and not in it, is left to that"
+# What repo2docker knows and this does not, with what to do instead.
 UNSUPPORTED = {
     "Pipfile": "write its packages into requirements.txt",
     "Pipfile.lock": "write its packages into requirements.txt",
-    "install.R": "take a base with R, such as r-notebook, and install packages in postBuild",
-    "DESCRIPTION": "take a base with R, such as r-notebook, and install the package in postBuild",
-    "Project.toml": "take a base with Julia, such as julia-notebook, and instantiate it in postBuild",
-    "JuliaProject.toml": "take a base with Julia, such as julia-notebook, and instantiate it in postBuild",
-    "REQUIRE": "take a base with Julia, such as julia-notebook, and add packages in postBuild",
+    "install.R": f"take a base with R, such as r-notebook, and install packages {IN_FOLDER}",
+    "DESCRIPTION": f"take a base with R, such as r-notebook, and install the package {IN_FOLDER}",
+    "Project.toml": f"take a base with Julia, such as julia-notebook, and instantiate it {IN_FOLDER}",
+    "JuliaProject.toml": f"take a base with Julia, such as julia-notebook, and instantiate it {IN_FOLDER}",
+    "REQUIRE": f"take a base with Julia, such as julia-notebook, and add packages {IN_FOLDER}",
     "default.nix": "write apt.txt and requirements.txt",
     "environment.yaml": "name it environment.yml",
     "apt-get.txt": "name it apt.txt",
-}
-UNSUPPORTED_ROOT = {
-    "setup.py": "write `pip install .` into postBuild",
-    "pyproject.toml": "write `pip install .` into postBuild",
 }
 
 
@@ -54,9 +60,13 @@ def interpret(path: str, names: Collection[str], text: Callable[[str], str]) -> 
 
     if at("Dockerfile"):
         return Directory(path, dockerfile=at("Dockerfile"))
-    for name, instead in {**UNSUPPORTED, **({} if folder else UNSUPPORTED_ROOT)}.items():
-        if at(name) and not (name == "pyproject.toml" and not _is_project(text(at(name)))):
+    for name, instead in UNSUPPORTED.items():
+        if at(name):
             raise InvalidInput("path", f"{path}/{at(name)}", f"is not supported: {instead}.")
+    conda = at("environment.yml")
+    if conda and EDITABLE.search(text(conda)):
+        wanted = "has an editable install, which has no place in an image: write . for what it installs."
+        raise InvalidInput("path", f"{path}/{conda}", wanted)
     return Directory(
         path,
         requirements=_needs(at("requirements.txt"), names, text),
@@ -64,8 +74,11 @@ def interpret(path: str, names: Collection[str], text: Callable[[str], str]) -> 
         post_build=at("postBuild"),
         start=at("start"),
         python=_python(at("runtime.txt"), text),
-        conda=at("environment.yml"),
-        conda_reads=bool(at("environment.yml") and OTHER_FILES.search(text(at("environment.yml")))),
+        conda=conda,
+        conda_reads=bool(conda and OTHER_FILES.search(text(conda))),
+        project=not folder
+        and bool(at("setup.py") or (at("pyproject.toml") and _is_project(text(at("pyproject.toml"))))),
+        ignore=at(".dockerignore") or at(".containerignore"),
     )
 
 
@@ -77,8 +90,7 @@ def _folder(path: str, names: Collection[str]) -> str:
 
 
 def _is_project(text: str) -> bool:
-    """Whether a pyproject.toml describes something to install, and not only settings of tools."""
-    return bool(re.search(r"^\s*\[(project|build-system|tool\.poetry)\b", text, re.M))
+    return all(table.search(text) for table in TABLES)
 
 
 def _needs(name: str, names: Collection[str], text: Callable[[str], str]) -> Requirements:

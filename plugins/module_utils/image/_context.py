@@ -21,6 +21,13 @@ from ._recipe import Directory, File, Recipe, Wanted, with_directory
 
 # What no build needs of a directory, and what changes without anything having changed.
 SKIPPED = frozenset([".git", "__pycache__", ".ipynb_checkpoints", ".DS_Store"])
+# The longest marks first: one begins with another.
+ENCODINGS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 MOST_SECRET = 500 * 1024  # bytes, BuildKit's limit
 
 
@@ -81,16 +88,16 @@ def write(folder: str, name: str, content: str, mode: int = 0o644) -> str:
 
 
 def text(said: Directory, name: str) -> str:
-    """A file of a directory; in UTF-16 too, as PowerShell writes it. Raises InvalidInput for other ones."""
+    """A file of a directory, in UTF-8, or in UTF-16 or UTF-32 as PowerShell writes. Raises InvalidInput for others."""
     path = os.path.join(said.path, name)
     try:
         with open(path, "rb") as file:
             content = file.read()
     except OSError as error:
         raise _unreadable(path, error) from error
-    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    encoding = next((name for mark, name in ENCODINGS.items() if content.startswith(mark)), "utf-8-sig")
     try:
-        return content.decode("utf-16" if wide else "utf-8-sig").replace("\r\n", "\n")
+        return content.decode(encoding).replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise InvalidInput("path", path, f"is no text in UTF-8, at byte {error.start}: save it as such.") from error
 
@@ -108,26 +115,25 @@ def _fill(folder: str, recipe: Recipe) -> None:
         if file.src:
             shutil.copyfile(file.src, path)
         os.chmod(path, int(file.mode, 8))
-    hooks = _dockerfile.commands(recipe.post_build)
-    if recipe.directory:
-        hooks += _fill_directory(folder, recipe.directory)
-    for number, hook in enumerate(hooks):
+    for number, hook in enumerate(_dockerfile.commands(recipe.post_build)):
         write(folder, f"hook-{number}", hook, 0o755)
+    if recipe.directory:
+        _fill_directory(folder, recipe.directory)
 
 
-def _fill_directory(folder: str, said: Directory) -> list[str]:
-    """Copy a directory and what in it has a role of its own; its postBuild, where it has one."""
+def _fill_directory(folder: str, said: Directory) -> None:
+    """Copy a directory, and make what in it has a role of its own ready for that."""
     ignored = shutil.ignore_patterns(*SKIPPED)
     shutil.copytree(said.path, os.path.join(folder, "directory"), symlinks=True, ignore=ignored)
     if said.conda:
         shutil.copyfile(os.path.join(said.path, said.conda), os.path.join(folder, "conda.yml"))
-    if said.start:
-        write(folder, "start", _script(said, said.start), 0o755)
-    return [_script(said, said.post_build)] if said.post_build else []
-
-
-def _script(said: Directory, name: str) -> str:
-    return _dockerfile.commands([text(said, name)])[0]
+    scripts = [name for name in (said.post_build, said.start) if name]
+    for name in scripts:
+        copy = os.path.join(folder, "directory", name)
+        os.unlink(copy)  # where it is a link, what that leads to is not ours
+        write(folder, f"directory/{name}", _dockerfile.script(text(said, name)), 0o755)
+    if said.ignore:
+        write(folder, ".dockerignore", _dockerfile.ignored(text(said, said.ignore), "directory", scripts))
 
 
 def _secrets(folder: str, wanted: Wanted) -> dict[str, str]:

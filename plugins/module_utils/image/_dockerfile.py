@@ -10,9 +10,11 @@ image must not comes by mounts.
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from ._lock import Base, Layers
 from ._recipe import REFERENCE, Recipe
@@ -22,7 +24,6 @@ ANSWER = "lock.json"
 # A folder of its own: a builder reads all of the one that it copies a file from.
 ANSWERED = f"{TOOLS}-answer/{ANSWER}"
 INSIDE = f"{TOOLS}/inside.py"
-START = "/usr/local/bin/myjupyter-start"
 SECRETS = (
     "--mount=type=secret,id=ca,mode=0444",
     "--mount=type=secret,id=build_env,mode=0444",
@@ -48,7 +49,8 @@ APT = (
     "rm -rf /var/log/apt /var/log/dpkg.log /var/cache/debconf/*-old"
 )
 
-BIND = r"--mount=type=bind,source=(\S+?),target=(\S+)"
+PROJECT = "-m pip install --no-cache-dir ."  # as repo2docker does for a project
+BIND = r"--mount=type=bind,(?:rw,)?source=(\S+?),target=(\S+)"
 # The two instructions of a Dockerfile that decide what it is built on: ARG NAME=VALUE ..., and FROM IMAGE AS STAGE.
 INSTRUCTION = re.compile(
     r"^[ \t]*(?:ARG[ \t]+(.+)|FROM[ \t]+(?:--\S+[ \t]+)*(\S+)(?:[ \t]+AS[ \t]+(\S+))?[ \t]*\r?)$", re.I | re.M
@@ -79,17 +81,35 @@ def building(recipe: Recipe, base: str, base_key: str, found: Base, layers: Laye
               for number, file in enumerate(recipe.files)]  # fmt: skip
     if recipe.directory:
         lines.append(f"COPY {_chown(found, found.home)} {json.dumps(['directory/', found.home + '/'])}")
+        lines += _surroundings(found)
     lines += [f"ENV {name}={_quoted(value)}" for name, value in recipe.environment]
     lines += [f"ARG {name}" for name, _value in recipe.build_args]
     lines.append(f"USER {config.get('User') or 'root'}")
+    at_home = partial(_in_folder, found.home, config)
+    if recipe.directory and recipe.directory.project:
+        lines += at_home(_run(f"{shlex.quote(found.executable)} {PROJECT}"))
     lines += [_hook(number) for number, _script in enumerate(recipe.post_build)]
     if recipe.directory and recipe.directory.post_build:
-        lines += [f"WORKDIR {found.home}", _hook(len(recipe.post_build))]
-        lines.append(f"WORKDIR {config.get('WorkingDir') or '/'}")
+        lines += at_home(_run(f"exec ./{shlex.quote(recipe.directory.post_build)}"))
     if recipe.directory and recipe.directory.start:
-        lines += [f"COPY start {START}", f"ENTRYPOINT {json.dumps([*(config.get('Entrypoint') or []), START])}"]
+        start = posixpath.join(found.home, recipe.directory.start)
+        lines.append(f"ENTRYPOINT {json.dumps([*(config.get('Entrypoint') or []), start])}")
         lines += [f"CMD {json.dumps(config['Cmd'])}"] if config.get("Cmd") else []
     return _text(*lines)
+
+
+def _surroundings(found: Base) -> list[str]:
+    """What repo2docker tells the commands of a directory of where they are."""
+    prefix = posixpath.dirname(posixpath.dirname(found.executable))
+    values = {"REPO_DIR": found.home, "NB_PYTHON_PREFIX": prefix, "KERNEL_PYTHON_PREFIX": prefix}
+    return [
+        *(f"ENV {name}={_quoted(value)}" for name, value in values.items()),
+        f'ENV PATH="{found.home}/.local/bin:$PATH"',
+    ]
+
+
+def _in_folder(folder: str, config: Mapping, step: str) -> list[str]:
+    return [f"WORKDIR {folder}", step, f"WORKDIR {config.get('WorkingDir') or '/'}"]
 
 
 def _system(recipe: Recipe, base: str, base_key: str) -> list[str]:
@@ -112,7 +132,8 @@ def _system(recipe: Recipe, base: str, base_key: str) -> list[str]:
             'prefix="$(dirname "$(dirname "$conda")")"; '
             f'CONDA_PKGS_DIRS={CACHE_FOLDER}/conda "$conda" env update -q -p "$prefix" -f {shlex.quote(place)}'
         )
-        lines.append(_run(step, CACHE, _bind("directory" if reads else "conda.yml")))
+        # pip works in the environment's folder, where it may write.
+        lines.append(_run(step, CACHE, _bind("directory", "rw,") if reads else _bind("conda.yml")))
     return lines
 
 
@@ -124,8 +145,8 @@ def _run(step: str, *mounts: str) -> str:
     return f"RUN {' '.join((*SECRETS, *mounts))} set -e; . {TOOLS}/environment.sh; {step}"
 
 
-def _bind(name: str) -> str:
-    return f"--mount=type=bind,source={name},target={TOOLS}-{name}"
+def _bind(name: str, how: str = "") -> str:
+    return f"--mount=type=bind,{how}source={name},target={TOOLS}-{name}"
 
 
 def _chown(found: Base, dest: str) -> str:
@@ -150,6 +171,22 @@ def commands(scripts: Sequence[str]) -> list[str]:
     return [script if script.startswith("#!") else f"#!/bin/sh -e\n{script}\n" for script in scripts]
 
 
+def script(text: str) -> str:
+    """A directory's own script as a file to execute. One that names no shell goes on after an error, as by
+    repo2docker."""
+    return text if text.startswith("#!") else f"#!/bin/sh\n{text}\n"
+
+
+def ignored(text: str, folder: str, kept: Sequence[str]) -> str:
+    """A directory's .dockerignore for a context in which it is the folder ``folder``; ``kept`` is never left out."""
+    lines = []
+    for line in map(str.strip, text.splitlines()):
+        if line and not line.startswith("#"):
+            mark = "!" if line.startswith("!") else ""
+            lines.append(f"{mark}{folder}/{line[len(mark) :].strip().lstrip('/')}")
+    return _text(*lines, *(f"!{folder}/{name}" for name in kept))
+
+
 def without_mounts(text: str) -> str:
     """One of our Dockerfiles for a builder without mounts: what would be mounted from the context is copied."""
     lines = []
@@ -158,6 +195,13 @@ def without_mounts(text: str) -> str:
         emptied = f"; rm -rf {CACHE_FOLDER}" if CACHE in line else ""
         lines.append(re.sub(r"--mount=\S+ ", "", line) + emptied)
     return _text(*lines)
+
+
+def declared(text: str, values: Mapping[str, str]) -> dict[str, str]:
+    """Those of some build arguments that a Dockerfile declares."""
+    said = " ".join(match[1] for match in INSTRUCTION.finditer(text) if match[1])
+    names = {word.partition("=")[0] for word in said.split()}
+    return {name: value for name, value in values.items() if name in names}
 
 
 def bases(text: str, build_args: Mapping[str, str]) -> list[str]:

@@ -37,6 +37,8 @@ UV = "uv>=0.8"
 PYPI = "https://pypi.org/simple"
 SITE = sysconfig.get_paths()["purelib"]
 SITES = sorted({SITE, sysconfig.get_paths()["platlib"]})
+# What uv says of an extra that a package does not have, and installs without it.
+EXTRA = re.compile(r"^warning: (.* does not have an extra named .*)$", re.M)
 # Bytecode of tests is a third of all, and nobody imports them.
 UNCOMPILED = frozenset(["test", "tests"])
 
@@ -45,12 +47,12 @@ def resolve(request_path, answer_path):
     """Answer a request (JSON) with the base's facts and the packages that satisfy it, or with the reason why not."""
     with open(request_path) as file:
         request = json.load(file)
-    answer = {"error": "", "base": facts(request["user"]), "entries": []}
+    answer = {"error": "", "base": facts(request["user"]), "entries": [], "warnings": []}
     wanted, there = request["python"], answer["base"]["python"]
     if wanted and not f"{there}.".startswith(f"{wanted}."):
         answer["error"] = f"runtime.txt asks for Python {wanted}, and the base has {there}: take another base."
     elif request["lines"]:
-        answer["entries"], answer["error"] = compile_requirements(request, answer["base"]["installed"])
+        answer.update(compile_requirements(request, answer["base"]["installed"]))
         answer["error"] = answer["error"] or conflict(answer["entries"], answer["base"]["installed"])
     os.makedirs(os.path.dirname(answer_path), exist_ok=True)
     with open(answer_path, "w") as file:
@@ -82,7 +84,7 @@ def installed():
 
 
 def compile_requirements(request, there):
-    """The packages that satisfy the request, and an empty string; or none, and why not.
+    """The ``entries`` that satisfy the request, and an empty ``error``, or none, and why not; and ``warnings``.
 
     What the base has, or the image before had, is preferred, except what is to be newer.
     """
@@ -92,12 +94,14 @@ def compile_requirements(request, there):
         write(constraints, "\n".join(request["constraints"]))
         preferred = {**there, **request["preferred"]}
         write(lock, preferences({name: preferred[name] for name in preferred if name not in request["newer"]}))
-        options = ["--quiet", "--no-header", "--constraint", constraints, "--output-file", lock, *request["options"]]
-        done = uv(["pip", "compile", asked, *options], os.path.join(CACHE, "uv"))
+        options = ["--no-header", "--constraint", constraints, "--output-file", lock, *request["options"]]
+        shown = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+        done = uv(["pip", "compile", asked, *options], os.path.join(CACHE, "uv"), **shown)
         if done.returncode:
-            return [], reason(done.stderr, folder)
+            return {"entries": [], "error": reason(done.stderr, folder)}
         with open(lock, "rb") as file:
-            return plain(toml().load(file).get("packages", [])), ""
+            entries = plain(toml().load(file).get("packages", []))
+        return {"entries": entries, "error": "", "warnings": EXTRA.findall(done.stderr)}
 
 
 def conflict(entries, there):
@@ -167,7 +171,7 @@ def install(folder):
             for name in sorted(os.listdir(folder)):
                 lock = os.path.join(folder, name)
                 command = ["pip", "install", "--no-deps", "--break-system-packages", "--requirement", lock]
-                if uv(command, cache, program, stderr=None).returncode:
+                if uv(command, cache, program).returncode:
                     sys.exit(1)
                 before, there = there, records()
                 pool.map(compile_one, sources(there - before), chunksize=16)
@@ -207,8 +211,8 @@ def become(owner):
         os.setuid(owner.st_uid)
 
 
-def uv(arguments, cache, program=None, stderr=subprocess.PIPE):
-    """A finished process of uv for the base's Python."""
+def uv(arguments, cache, program=None, **shown):
+    """A finished process of uv for the base's Python. ``shown``: where what it says goes."""
     environ = {
         **os.environ,
         "HOME": "/tmp",
@@ -221,7 +225,7 @@ def uv(arguments, cache, program=None, stderr=subprocess.PIPE):
         "NO_COLOR": "1",
     }
     command = [program or uv_program(), *arguments, "--python", sys.executable]
-    return subprocess.run(command, env=environ, stderr=stderr, text=True, check=False)
+    return subprocess.run(command, env=environ, text=True, check=False, **shown)
 
 
 def uv_program():

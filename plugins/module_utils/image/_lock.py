@@ -39,11 +39,13 @@ class Base:
 
 @dataclass(frozen=True)
 class Lock:
-    """A resolution: ``entries`` are to be installed, each as pylock.toml has it; ``packages`` is all that results."""
+    """A resolution: ``entries`` are to be installed, each as pylock.toml has it; ``packages`` is all that results;
+    ``warnings`` are the resolver's."""
 
     base: Base
     entries: tuple[dict[str, Any], ...] = ()
     packages: Packages = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def read(text: str, requirements: Requirements) -> Lock:
@@ -56,7 +58,7 @@ def read(text: str, requirements: Requirements) -> Lock:
     entries = tuple(_verified(entry, dict(requirements.hashes)) for entry in said["entries"])
     packages = {**base.installed, **{entry["name"]: _version(entry) for entry in entries}}
     lacking = tuple(entry for entry in entries if base.installed.get(entry["name"]) != _version(entry))
-    return Lock(base, lacking, dict(sorted(packages.items())))
+    return Lock(base, lacking, dict(sorted(packages.items())), tuple(said.get("warnings", ())))
 
 
 def layers(lock: Lock, previous: Layers, kept: Packages) -> Layers:

@@ -23,6 +23,8 @@ from ._lock import Layers, Lock
 from ._recipe import LABEL, Directory, Recipe, Wanted
 from ._requirements import name_of
 
+# What repo2docker tells a directory's Dockerfile of the user, who is the base's here.
+USER_ARGS = {"NB_USER": "jovyan", "NB_UID": "1000"}
 NO_COMMAND = (
     "No docker command on this host can build with BuildKit, which keeps secrets out of images and downloads in a "
     "cache: install Docker's buildx plugin (docker-buildx in Debian and Ubuntu, docker-buildx-plugin of Docker's own)."
@@ -58,6 +60,7 @@ def make(
             order = _as_it_is(recipe, context, image, bool(ground.found))
         else:
             lock = _resolve(engine, command, wanted, ground, context, show)
+            warnings += [f"requirements: {text}" for text in lock.warnings]
             if ground.found and lock.packages == ground.found.said("packages", {}):
                 return ground.found
             layers = _lock.layers(lock, *_history(ground.before))
@@ -155,12 +158,13 @@ def _generated(
 def _as_it_is(recipe: Recipe, context: Context, image: Image, fresh: bool) -> Order:
     """The order for a directory's own Dockerfile. ``fresh``: nothing may come from the engine's cache."""
     directory = cast(Directory, recipe.directory)
+    args = _dockerfile.declared(_context.text(directory, directory.dockerfile), USER_ARGS)
     return Order(
         context=directory.path,
         dockerfile=os.path.join(directory.path, directory.dockerfile),
         tags=image.tags,
         labels=image.labels,
-        build_args=dict(recipe.build_args),
+        build_args={**args, **dict(recipe.build_args)},
         secrets=context.secrets,
         platform=recipe.platform,
         fresh=fresh,
@@ -203,7 +207,7 @@ def _titles(recipe: Recipe, layers: Layers) -> dict[str, str]:
     }
     hooks = {
         f"exec {_dockerfile.TOOLS}-hook-{number}": f"Running {script.strip().splitlines()[-1]}"
-        for number, script in enumerate((*recipe.post_build, "postBuild"))
+        for number, script in enumerate(recipe.post_build)
         if script.strip()
     }
     return {
@@ -211,6 +215,8 @@ def _titles(recipe: Recipe, layers: Layers) -> dict[str, str]:
         **hooks,
         f"{_dockerfile.INSIDE} resolve": "Finding the packages that fit together",
         "env update -q": "Updating the conda environment",
+        _dockerfile.PROJECT: "Installing the directory's project",
+        "postBuild": "Running postBuild",
         "apt-get ": f"Installing system packages: {_some(recipe.packages)}",
         "COPY --chown=": "Copying files",
     }

@@ -49,7 +49,7 @@ class File:
 @dataclass(frozen=True)
 class Directory:
     """What a directory in repo2docker's convention holds. Paths are relative to ``path``. ``conda_reads``: the
-    environment names other files of the directory."""
+    environment names other files of the directory; ``project``: it is itself something that pip installs."""
 
     path: str
     digest: str = ""
@@ -61,6 +61,8 @@ class Directory:
     python: str = ""
     conda: str = ""
     conda_reads: bool = False
+    project: bool = False
+    ignore: str = ""
 
 
 @dataclass(frozen=True)

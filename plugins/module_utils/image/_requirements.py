@@ -22,12 +22,15 @@ VERSION = (
     r"(?:-\d+|[-_.]?(?:post|rev|r)[-_.]?\d*)?(?:[-_.]?dev[-_.]?\d*)?(?:\+[a-z0-9]+(?:[-_.][a-z0-9]+)*)?"
 )
 HEAD = re.compile(rf"({NAME})\s*(?:\[([^\]]*)\])?\s*")
-CLAUSE = re.compile(rf"\s*(===|~=|==|!=|<=|>=|<|>)\s*({VERSION}(?:\.\*)?|\S+)\s*", re.IGNORECASE)
-TWO_PARTS = re.compile(r"v?(?:\d+!)?\d+\.\d", re.IGNORECASE)
-WHOLE_VERSION = re.compile(VERSION, re.IGNORECASE)
-URL = re.compile(r"(https?|git\+https?|git\+ssh|hg\+https?|svn\+https?|bzr\+https?|ftp)://\S+$")
-HASH = re.compile(r"\s--hash[= ]\s*(\w+:[0-9a-fA-F]+)")
-MARKER_TOKEN = re.compile(r"\s*(\(|\)|===|~=|==|!=|<=|>=|<|>|not\s+in\b|[\w.]+|'[^']*'|\"[^\"]*\")")
+CLAUSE = re.compile(rf"\s*(===|~=|==|!=|<=|>=|<|>)\s*({VERSION}(?:\.\*)?|\S+)\s*", re.IGNORECASE | re.ASCII)
+TWO_PARTS = re.compile(r"v?(?:\d+!)?\d+\.\d", re.IGNORECASE | re.ASCII)
+WHOLE_VERSION = re.compile(VERSION, re.IGNORECASE | re.ASCII)
+# What may be followed by .* in a specifier.
+RELEASE = re.compile(r"v?(?:\d+!)?\d+(?:\.\d+)*", re.IGNORECASE | re.ASCII)
+URL = re.compile(r"(https?|git\+https?|git\+ssh)://\S+$")
+HASH = re.compile(r"\s--hash(?:=|\s+)(['\"]?)(sha(?:256|384|512):[0-9a-f]+)\1(?=\s|$)", re.IGNORECASE)
+OPTION = re.compile(r"\s(--?[A-Za-z][\w-]*)")
+MARKER_TOKEN = re.compile(r"\s*(\(|\)|===|~=|==|!=|<=|>=|<|>|not\s+in\b|[\w.]+|'[^'\\]*'|\"[^\"\\]*\")")
 MARKER_NAMES = frozenset({
     "extra", "implementation_name", "implementation_version", "os_name", "platform_machine",
     "platform_python_implementation", "platform_release", "platform_system", "platform_version",
@@ -41,6 +44,7 @@ OLD_MARKER_NAMES = {
 }  # fmt: skip
 COMPARISONS = frozenset(["===", "~=", "==", "!=", "<=", ">=", "<", ">", "in", "not in"])
 VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
+COMMENT = re.compile(r"(?:^|\s+)#.*$")
 # What ends so is a file for pip, never a package of an index.
 LOCAL_FILE = re.compile(r"\.(?:whl|zip|tgz|tar\.(?:gz|bz2|xz)|txt)$", re.IGNORECASE)
 EXAMPLE = "is no requirement: write a name and what it may be, such as pandas>=2.2,<3"
@@ -115,7 +119,7 @@ def name_of(line: str) -> str:
 def normal(requirement: str) -> str:
     """A requirement in its normal form. Raises ValueError with what is wrong, to be read after the requirement."""
     head = HEAD.match(requirement)
-    if not head or URL.match(requirement):
+    if not head or re.match(r"[\w.+-]*[:/]", requirement):
         raise ValueError(_hint(requirement))
     name, extras = canonical(head[1]), _extras(head[2])
     rest = requirement[head.end() :]
@@ -148,24 +152,26 @@ def _parse(text: str, source: str, read: Callable[[str], str | None], within: tu
 
 
 def _logical(text: str) -> Iterator[tuple[int, str]]:
-    """Lines joined where they end with a backslash, without comments; each with its first line's number."""
+    """Lines joined where they end with a backslash, then without comments, as by pip; each with its first line's
+    number. A line that is a comment ends what is joined."""
     joined, start = "", 0
-    for number, raw in enumerate(text.lstrip("\ufeff").splitlines() + [""], 1):
-        line = re.sub(r"(^|\s)#.*$", "", raw)
+    for number, line in enumerate(text.lstrip("\ufeff").splitlines() + [""], 1):
         start = start if joined else number
-        if line.endswith("\\") and line == raw:
-            joined += line[:-1].rstrip() + " "
+        if line.endswith("\\") and not COMMENT.match(line):
+            joined += line.strip("\\")
             continue
-        whole = (joined + line).strip()
+        whole = COMMENT.sub("", f"{joined} {line}" if COMMENT.match(line) else joined + line).strip()
         joined = ""
         if whole:
             yield start, whole
 
 
 def _requirement(line: str) -> Requirements:
-    digests = tuple(sorted(match[1].lower() for match in HASH.finditer(line)))
+    digests = tuple(sorted(match[2].lower() for match in HASH.finditer(line)))
     bare = HASH.sub("", line).strip()
-    option = re.search(r"\s(--[\w-]+)", bare)
+    option = OPTION.search(bare)
+    if option and option[1] == "--hash":
+        raise ValueError("has a hash that is none: it is written --hash=sha256:..., with hexadecimal digits")
     if option:
         raise ValueError(f"has the option {option[1]!r}, which is not supported")
     form = normal(bare)
@@ -180,7 +186,7 @@ def _option(
             raise ValueError("wants an address that a build can reach, such as https://pypi.example.org/simple")
         field = INDEX_OPTIONS[name]
         return Requirements(index_url=value) if field == "index_url" else Requirements(extra_index_urls=(value,))
-    if name == "--pre":
+    if name == "--pre" and not value:
         return Requirements(prerelease=True)
     if name in FORMAT_OPTIONS:
         parts = [part for part in re.split(r"[,\s]+", value) if part]
@@ -226,7 +232,7 @@ def _options(line: str) -> Iterator[tuple[str, str]]:
 
 
 def _hint(text: str) -> str:
-    if URL.match(text) or text.startswith((".", "/", "~")) or "://" in text:
+    if text.startswith((".", "/", "~")) or re.search(r":/|/$", text):
         return "wants its name before the address, such as NAME @ https://..., and an address that a build can reach"
     if text.lower().endswith(".txt"):
         return f"is the name of a file: write -r {text}"
@@ -246,12 +252,11 @@ def _extras(text: str | None) -> str:
 
 
 def _url(text: str) -> tuple[str, str]:
-    url, _space, rest = text.partition(" ")
+    url, rest = re.findall(r"^(\S*)\s*(.*)$", text)[0]
     if not URL.match(url) or url.endswith(";"):
         raise ValueError(
             f"has the address {url!r}; a build can reach https://... and git+https://... (a space before ';')"
         )
-    rest = rest.strip()
     if rest and not rest.startswith(";"):
         raise ValueError(f"has {rest!r} after its address")
     return url, _marker(rest[1:]) if rest else ""
@@ -261,7 +266,7 @@ def _specifier(text: str) -> str:
     if not text:
         return ""
     inner = text[1:-1].strip() if text.startswith("(") and text.endswith(")") else text
-    return ",".join(sorted(_clause(part, text) for part in inner.rstrip(", ").split(",")))
+    return ",".join(sorted(_clause(part, text) for part in re.sub(r"\s*,\s*$", "", inner).split(",")))
 
 
 def _clause(text: str, whole: str) -> str:
@@ -281,7 +286,7 @@ def _clause(text: str, whole: str) -> str:
     exact = operator in ("==", "!=")
     if (
         not WHOLE_VERSION.fullmatch(plain)
-        or (plain != version and (not exact or re.search(r"dev|\+", plain, re.IGNORECASE)))
+        or (plain != version and not (exact and RELEASE.fullmatch(plain)))
         or ("+" in plain and not exact)
     ):
         raise ValueError(f"has {version!r}, which is no version that can follow {operator!r}")

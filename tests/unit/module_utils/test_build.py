@@ -137,8 +137,28 @@ def test_without_mounts_all_is_copied_and_no_cache_stays():
 def test_a_start_script_comes_before_the_command():
     recipe = Recipe("base", directory=Directory("/repo", start="start", post_build="postBuild"))
     lines = _dockerfile.building(recipe, "base", "key", BASE, (), CONFIG).splitlines()
-    assert lines[-2:] == ['ENTRYPOINT ["tini", "--", "/usr/local/bin/myjupyter-start"]', 'CMD ["lab"]']
+    assert lines[-2:] == ['ENTRYPOINT ["tini", "--", "/home/jovyan/start"]', 'CMD ["lab"]']
     assert "WORKDIR /home/jovyan" in lines
+
+
+def test_what_is_ignored_is_ignored_in_the_folder():
+    text = "# why\n\n*.md\n!README.md\n/data/\n**/secret\n ! kept \n"
+    assert _dockerfile.ignored(text, "directory", ["binder/start"]).splitlines() == [
+        "directory/*.md", "!directory/README.md", "directory/data/", "directory/**/secret", "!directory/kept",
+        "!directory/binder/start",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("FROM a\nARG NB_USER\nARG NB_UID=5\nUSER $NB_UID", {"NB_USER": "jovyan", "NB_UID": "1000"}),
+        ("arg A NB_UID\nFROM a", {"NB_UID": "1000"}),
+        ("FROM a\nENV NB_UID=1", {}),
+    ],
+)
+def test_a_dockerfile_is_told_what_it_asks_for(text, expected):
+    assert _dockerfile.declared(text, {"NB_USER": "jovyan", "NB_UID": "1000"}) == expected
 
 
 @pytest.mark.parametrize(

@@ -159,15 +159,27 @@ def test_a_directory_asks_for_what_its_files_say():
 
 def test_an_environment_says_all_of_python():
     found = interpret(
-        environment_yml="dependencies: [z]", requirements_txt="-e .", setup_py="", Pipfile="", apt_txt="git"
-    )
+        environment_yml="dependencies: [z]", requirements_txt="-e .", setup_py="", Pipfile="", apt_txt="git",
+        runtime_txt="r-4",
+    )  # fmt: skip
     assert found == Directory("/repo", packages=("git",), conda="environment.yml")
 
 
-@pytest.mark.parametrize("said", ["-r requirements.txt", '"-r requirements.txt"', "-e .", "./package", ".", "file:x"])
+@pytest.mark.parametrize(
+    "said",
+    ["-r requirements.txt", '"-r requirements.txt"', "-rmore.txt", "./package", ".", "'.[test]'", "file:x",
+     "a[b] @ file:///x", "git+file:///x"],
+)  # fmt: skip
 def test_an_environment_may_name_other_files(said):
     assert interpret(environment_yml=f"dependencies:\n  - pip:\n    - {said}\n").conda_reads
+    assert interpret(environment_yml=f"dependencies: [pip: [a, {said}]]\n").conda_reads
     assert not interpret(environment_yml="dependencies:\n  - r-base\n  - pip:\n    - a-r b\n").conda_reads
+
+
+@pytest.mark.parametrize("said", ["- -e .", "- '--editable=./x'", "[a, -e .]"])
+def test_an_environment_with_an_editable_install_is_refused(said):
+    with pytest.raises(InvalidInput, match="/repo/environment.yml' has an editable install"):
+        interpret(environment_yml=f"dependencies:\n  - pip:\n    {said}\n")
 
 
 def test_files_that_include_others_beside_and_above_them():
@@ -181,15 +193,39 @@ def test_a_binder_folder_hides_the_rest():
     assert found.requirements.lines == () and found.packages == ("git",)
 
 
-@pytest.mark.parametrize("name", [*_binder.UNSUPPORTED, *_binder.UNSUPPORTED_ROOT])
+@pytest.mark.parametrize("name", _binder.UNSUPPORTED)
 def test_what_is_not_supported_is_refused_by_name(name):
-    files = {name: "[project]\nname = 'x'\n", "requirements.txt": "a"}
+    files = {name: "", "requirements.txt": "a"}
     with pytest.raises(InvalidInput, match=f"/repo/{name}' is not supported: "):
         _binder.interpret("/repo", files, files.__getitem__)
 
 
-def test_settings_of_tools_are_no_project():
-    assert interpret(pyproject_toml="[tool.ruff]\nline-length = 120\n", requirements_txt="a").requirements.lines
+@pytest.mark.parametrize(
+    "text",
+    ["[project]\n[build-system]", "[ project ]\n[ 'build-system' ]", "project.name = 'x'\n[build-system]",
+     "project = {name='x'}\nbuild-system = {}", '["project"]\n[project.urls]\n["build-system"]'],
+)  # fmt: skip
+def test_a_project_is_what_says_how_it_is_built(text):
+    assert interpret(pyproject_toml=text, requirements_txt="a").project
+    assert not interpret(pyproject_toml=text, binder__apt_txt="git").project
+
+
+@pytest.mark.parametrize(
+    "text", ["[tool.ruff]\nline-length = 120", "[project]\nname = 'x'", "[build-system]", "[projects]"]
+)
+def test_settings_of_tools_are_no_project(text):
+    assert not interpret(pyproject_toml=text, requirements_txt="a").project
+
+
+def test_setup_py_is_a_project():
+    assert interpret(setup_py="").project and not interpret(setup_py="", environment_yml="").project
+
+
+@pytest.mark.parametrize("name", [".dockerignore", "binder/.containerignore"])
+def test_what_is_to_be_left_out(name):
+    assert (
+        interpret(**{name.replace("/", "__"): "x", "binder__apt_txt" if "/" in name else "apt_txt": ""}).ignore == name
+    )
 
 
 @pytest.mark.parametrize("mode", [0o644, 644, None])

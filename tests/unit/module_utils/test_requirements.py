@@ -30,6 +30,7 @@ GOOD = {
         'a ; sys_platform == "linux" and platform_python_implementation == "CPython"'
     ),
     "a @ https://example.org/a-1.0-py3-none-any.whl": "a @ https://example.org/a-1.0-py3-none-any.whl",
+    "a @ https://example.org/a.zip\t; os_name == 'nt'": 'a @ https://example.org/a.zip ; os_name == "nt"',
     "a[x]@git+https://example.org/a@v1 ; os_name == 'posix'": (
         'a[x] @ git+https://example.org/a@v1 ; os_name == "posix"'
     ),
@@ -47,6 +48,21 @@ BAD = {
     "pandas~=2.post1": "needs two parts",
     "pandas>=2.0+cu118": "no version that can follow '>='",
     "pandas==2.0.dev1.*": "no version that can follow '=='",
+    "pandas==2.0.post1.*": "no version that can follow '=='",
+    "pandas!=2a1.*": "no version that can follow '!='",
+    "pandas==\u0664": "no version that can follow '=='",
+    "pandas>=1,,": "after its name",
+    "pandas==1 -f https://a/": "the option '-f'",
+    "a --hash=sha256:abz": "--hash=sha256:..., with hexadecimal digits",
+    "a==4 --hash=sha256:aa.9": "--hash=sha256:..., with hexadecimal digits",
+    "a --hash=md5:aa": "--hash=sha256:..., with hexadecimal digits",
+    "file:///tmp/a": "wants its name before the address",
+    "wheels/mine-1.0-py3-none-any.whl": "is a file, which a build cannot reach",
+    "mine/": "wants its name before the address",
+    "a @ hg+https://example.org/a": "a build can reach https://... and git+https://...",
+    "a @ ftp://example.org/a.zip": "a build can reach https://... and git+https://...",
+    "--pre=no": "the option '--pre'",
+    'a ; os_name == "C:\\"': "makes no sense at",
     "pandas==2.0+cu118.*": "no version that can follow '=='",
     "--no-binary": "wants names after it",
     "mine-1.0-py3-none-any.whl": "is a file, which a build cannot reach",
@@ -107,8 +123,10 @@ def test_comments_continuations_and_hashes():
     found = _requirements.parse(text, "requirements")
     assert found.lines == ("a==1", "b")
     assert found.hashes == (("a", ("sha256:ab", "sha256:cd")),)
+    assert _requirements.parse("a --hash='sha256:ab'", "x").hashes == (("a", ("sha256:ab",)),)
     with pytest.raises(InvalidInput, match="requirements line 2: 'b c' "):
         _requirements.parse("a\nb \\\nc", "requirements")
+    assert _requirements.parse("num\\\npy\na # \\\nb\nc \\\n# that is all\nd", "x").lines == ("a", "c", "d", "numpy")
 
 
 def test_options_for_the_resolver():
