@@ -139,6 +139,26 @@ def test_home_of_root_is_in_passwd(run):
     assert done.out == "root:x:0:0:root:/home/root:/bin/bash\n"
 
 
+@pytest.mark.parametrize("options", [{}, {"working_dir": "/home/root"}])
+def test_root_stays_root_without_any_capability(run, options):
+    """As in the user namespace of a rootless engine that gives none."""
+    root = {"NB_USER": "root", "NB_UID": "0", "NB_GID": "0"}
+    done = run("stat", "-c", "%U:%G", "/home/root", user="root", environment=root, cap_drop=["ALL"], **options)
+    assert (done.code, done.out) == (0, "root:root\n"), done.log
+
+
+def test_root_has_its_own_numbers(run):
+    done = run("true", user="root", environment={"NB_USER": "root"})
+    assert done.code == 1 and "NB_USER=root has the numbers 0:0, not 1000:100" in done.log
+
+
+def test_a_login_shell_finds_python(run):
+    """As JupyterLab's terminals are."""
+    assert run("env", "-i", "bash", "-lc", "command -v python jupyter").out.split() == [
+        "/opt/conda/bin/python", "/opt/conda/bin/jupyter",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("command", "granted", "out"),
     [
@@ -178,6 +198,18 @@ def test_logs_go_to_stderr(run):
 def test_quiet(run):
     quiet = {"JUPYTER_DOCKER_STACKS_QUIET": "1", "GRANT_SUDO": "1"}
     assert WARNING.sub("", run("true", environment=quiet).log).strip() == ""
+
+
+def test_warnings_and_errors_have_colours_at_a_terminal(run):
+    script = "source _docker_stacks_log.sh; _log_warn a; _log ERROR b; _log DEBUG c; NO_COLOR=1 _log_error d"
+    said = re.sub(r"\[\d{4}-.*?\] ", " ", run("bash", "-c", script, tty=True, entrypoint=["tini", "--"]).out)
+    assert said.splitlines() == ["\x1b[33mWARNING a\x1b[0m", "\x1b[31mERROR b\x1b[0m", "DEBUG c", "ERROR d"]
+
+
+@pytest.mark.parametrize("name", ["notebook", "singleuser"])
+def test_former_names_say_so(run, name):
+    done = run(f"start-{name}.sh", "--version")
+    assert f"WARNING: Use start-{name}.py instead" in done.log
 
 
 def test_start_sh_twice(run):
@@ -236,6 +268,16 @@ def test_hooks(run, tmp_path, where, user, uid):
     assert f"Ignoring non-executable: {directory}/50-is-no-program" in done.log
 
 
+@pytest.mark.parametrize("where", ["start-notebook.d", "before-notebook.d"])
+def test_a_hook_may_run_other_hooks(run, tmp_path, where):
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/one.sh").write_text("echo inner; set -- other words")
+    (tmp_path / "ten.sh").write_text(f"source /usr/local/bin/run-hooks.sh /usr/local/bin/{where}/more; set -- x; false")
+    tmp_path.chmod(0o755)
+    done = run("echo", "hello", volumes={str(tmp_path): {"bind": f"/usr/local/bin/{where}"}})
+    assert (done.code, done.out) == (0, "inner\nhello\n"), done.log
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -268,6 +310,8 @@ def test_fix_permissions(run):
         ("locale -a | LC_ALL=C sort | xargs", "C C.utf8 POSIX en_US.utf8\n"),
         ("echo $LANG $LC_ALL $SHELL $CONDA_DIR", "C.UTF-8 C.UTF-8 /bin/bash /opt/conda\n"),
         ("echo '**bold**' | pandoc", "<p><strong>bold</strong></p>\n"),
+        ("touch /etc/jupyter/mine && ls /etc/jupyter/mine", "/etc/jupyter/mine\n"),
+        ("stat -c %a ~/.bashrc /opt/default-home/.bashrc | xargs", "664 664\n"),
         ('jupyter kernelspec list --json | grep -c \'"language": "python"\'', "1\n"),
         ("pip check", "No broken requirements found.\n"),
         ("cat /etc/pip.conf ~/.config/pip/* /run/secrets/* 2> /dev/null", ""),

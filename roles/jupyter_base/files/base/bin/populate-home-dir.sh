@@ -23,7 +23,11 @@ for entry in /opt/default-home/*; do
     fi
     _log_info "Populating missing ${target} from ${entry}"
     if ! "${copy[@]}" "${entry}" "${target}"; then
-        _log_warn "Failed to populate ${target}"
+        if [[ -e "${target}" ]]; then
+            _log_info "Skipping ${target}, it appeared concurrently"
+        else
+            _log_warn "Failed to populate ${target}"
+        fi
     elif [[ -n "$2" ]] && ! chown --recursive --no-dereference "$2" "${target}"; then
         _log_warn "Failed to change the owner of ${target}"
     fi

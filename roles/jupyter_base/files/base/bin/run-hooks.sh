@@ -13,8 +13,8 @@ if [[ ! -d "$1" ]]; then
 fi
 
 # Off while hooks run, and then as it was: a hook that fails must not end the start, and what a sourced hook does
-# with errexit is its own affair.
-[[ $- == *e* ]] && _hooks_errexit=-e || _hooks_errexit=+e
+# with errexit is its own affair. A stack, since a hook may source this file.
+_hooks_options+=("$-")
 set +e
 
 _log_info "Running hooks in: $1 as uid: ${EUID} gid: $(id -g)"
@@ -37,5 +37,7 @@ for _hook in "$1"/*; do
     fi
 done
 _log_info "Done running hooks in: $1"
-set "${_hooks_errexit}"
-unset _hook _hook_result _hooks_errexit
+if [[ "${_hooks_options[-1]}" == *e* ]]; then
+    set -e
+fi
+unset _hook _hook_result '_hooks_options[-1]'

@@ -3,6 +3,7 @@
 set -e
 source /usr/local/bin/_docker_stacks_log.sh
 _log_info "Entered start.sh with args: $*"
+cmd=("$@")  # a hook that is sourced may change what $@ is
 
 # Whether a switch such as GRANT_SUDO is on.
 is_on() { [[ "$1" == 1 || "$1" == yes ]]; }
@@ -40,6 +41,10 @@ fit_user() {
         _log_info "- username: jovyan       -> ${NB_USER}"
         _log_info "- home dir: /home/jovyan -> /home/${NB_USER}"
     fi
+    if [[ "${NB_USER}" == root && "${NB_UID}:${NB_GID}" != 0:0 ]]; then
+        _log_error "NB_USER=root has the numbers 0:0, not ${NB_UID}:${NB_GID}: set NB_UID=0 and NB_GID=0 too."
+        exit 1
+    fi
     if [[ "$(ids_of "${NB_USER}")" != "${NB_UID}:${NB_GID}" ]]; then
         _log_info "Update ${NB_USER}'s UID:GID to ${NB_UID}:${NB_GID}"
         groupadd --force --gid "${NB_GID}" --non-unique "${NB_GROUP:-${NB_USER}}"
@@ -53,16 +58,18 @@ fit_user() {
     fi
 }
 
-# As root: the home directory of a renamed user is a copy of jovyan's, unless it is there already.
+# As root: the home directory of a renamed user is a copy of jovyan's, unless it is there already. Root's own copy is
+# root's, who may lack the right to make it anybody else's.
 fit_home() {
-    local home="/home/${NB_USER}"
+    local home="/home/${NB_USER}" copy=(cp --archive)
+    [[ "${NB_USER}" != root ]] || copy+=(--no-preserve=ownership)
     if [[ "${NB_USER}" == jovyan ]]; then
         return
     fi
     if [[ ! -e "${home}" ]]; then
         _log_info "Attempting to copy /home/jovyan to ${home}..."
         mkdir "${home}"
-        if cp -a /home/jovyan/. "${home}/"; then
+        if "${copy[@]}" /home/jovyan/. "${home}/"; then
             _log_info "Success!"
         else
             _log_error "Failed to copy data from /home/jovyan to ${home}!"
@@ -90,14 +97,16 @@ fill_home() {
     done
 }
 
+options() { echo "${1:+(chown options: $1)}"; }
+
 fit_owners() {
     local path
     if is_on "${CHOWN_HOME}"; then
-        _log_info "Ensuring /home/${NB_USER} is owned by ${NB_UID}:${NB_GID} ${CHOWN_HOME_OPTS}"
+        _log_info "Ensuring /home/${NB_USER} is owned by ${NB_UID}:${NB_GID} $(options "${CHOWN_HOME_OPTS}")"
         chown ${CHOWN_HOME_OPTS} "${NB_UID}:${NB_GID}" "/home/${NB_USER}"
     fi
     for path in ${CHOWN_EXTRA//,/ }; do
-        _log_info "Ensuring ${path} is owned by ${NB_UID}:${NB_GID} ${CHOWN_EXTRA_OPTS}"
+        _log_info "Ensuring ${path} is owned by ${NB_UID}:${NB_GID} $(options "${CHOWN_EXTRA_OPTS}")"
         chown ${CHOWN_EXTRA_OPTS} "${NB_UID}:${NB_GID}" "${path}"
     done
 }
@@ -113,6 +122,7 @@ name_this_user() {
             "Try setting gid=0 with \"--user=${UID}:0\"."
         return
     fi
+    _log_info "Renaming old jovyan user to nayvoj ($(ids_of jovyan))"
     local users
     users=$(sed 's/^jovyan:/nayvoj:/' /etc/passwd)
     printf '%s\n' "${users}" "${NB_USER}:x:${UID}:$(id -g)::/home/jovyan:/bin/bash" > /etc/passwd
@@ -137,18 +147,18 @@ warn_of_what_only_root_can_do() {
         _log_warn "${ask} change the desired user's group id with NB_GID=\"${NB_GID}\"!"
     fi
     if [[ ! -w /home/jovyan ]]; then
-        _log_warn "no write access to /home/jovyan." \
+        _log_warn "No write access to /home/jovyan." \
             "Try starting the container with group 'users' (100), e.g. using \"--group-add=users\"."
     fi
 }
 
 if [[ $# -eq 0 ]]; then
-    set -- bash
+    cmd=(bash)
 fi
 if [[ "${_START_SH_EXECUTED}" == 1 ]]; then
     _log_warn "start.sh is the default ENTRYPOINT, do not include it in CMD"
-    _log_info "Executing the command: $*"
-    exec "$@"
+    _log_info "Executing the command: ${cmd[*]}"
+    exec "${cmd[@]}"
 fi
 export _START_SH_EXECUTED=1
 
@@ -160,8 +170,8 @@ if [[ "${EUID}" -ne 0 ]]; then
     warn_of_what_only_root_can_do
     source /usr/local/bin/run-hooks.sh /usr/local/bin/before-notebook.d
     unset_listed_variables
-    _log_info "Executing the command: $*"
-    exec "$@"
+    _log_info "Executing the command: ${cmd[*]}"
+    exec "${cmd[@]}"
 fi
 
 fit_user
@@ -174,6 +184,9 @@ if is_on "${GRANT_SUDO}"; then
 fi
 source /usr/local/bin/run-hooks.sh /usr/local/bin/before-notebook.d
 unset_listed_variables
-_log_info "Running as ${NB_USER}: $*"
+_log_info "Running as ${NB_USER}: ${cmd[*]}"
 export HOME="/home/${NB_USER}" USER="${NB_USER}" LOGNAME="${NB_USER}"
-exec setpriv --reuid "${NB_UID}" --regid "${NB_GID}" --init-groups "$@"
+if [[ "${NB_USER}" == root ]]; then
+    exec "${cmd[@]}"
+fi
+exec setpriv --reuid "${NB_UID}" --regid "${NB_GID}" --init-groups "${cmd[@]}"
