@@ -7,8 +7,10 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 import uuid
@@ -17,7 +19,7 @@ import pytest
 import websocket
 
 from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._lab import digest
-from tests import ROOT
+from tests import COLLECTIONS, ROOT
 
 from .images import Images
 
@@ -59,8 +61,23 @@ class Host:
         return {"name": self.name(short), "image": self.image, **options}
 
     def labs(self, *labs, check=False, **options):
+        return self._run("labs", check=check, **self._asked(labs, options))
+
+    def cut(self, where, when, *labs):
+        """A run that is killed before or after a function of its own."""
+        done = subprocess.run(
+            [sys.executable, ROOT / "tests/cut_labs.py", where, when],
+            input=json.dumps(self._asked(labs, {})),
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(COLLECTIONS)},
+            check=False,
+        )
+        assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+
+    def _asked(self, labs, options):
         places = {"work_root": str(self.path / "work"), "state_dir": str(self.path / "state")}
-        return self._run("labs", check=check, labs=list(labs), **{**places, "first_port": self.first_port, **options})
+        return {"labs": list(labs), **places, "first_port": self.first_port, **options}
 
     def info(self, **options):
         return self._run("labs_info", state_dir=str(self.path / "state"), **options)
@@ -116,37 +133,34 @@ class Server:
 
     def execute(self, kernel, code, wait=True):
         """Run code in a kernel; what it printed. Without ``wait``, return as soon as it is busy."""
-        address = self.address.replace("http", "ws", 1)
-        channel = websocket.create_connection(
-            f"{address}{self.base_url}api/kernels/{kernel}/channels",
-            header=[f"Authorization: token {self.token}"],
-            timeout=60,
-        )
-        message = uuid.uuid4().hex
         content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False}
-        header = {
-            "msg_id": message,
-            "msg_type": "execute_request",
-            "username": "t",
-            "session": message,
-            "version": "5.3",
-        }
-        channel.send(
-            json.dumps({"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"})
-        )
         printed = ""
-        while True:
-            answer = json.loads(channel.recv())
-            if answer["parent_header"].get("msg_id") != message:
-                continue
+        for answer in self.replies(kernel, "execute_request", content):
             if answer["msg_type"] == "stream":
                 printed += answer["content"]["text"]
             if answer["msg_type"] == "error":
                 raise AssertionError("\n".join(answer["content"]["traceback"]))
             state = answer["content"].get("execution_state")
             if state == "idle" or (not wait and state == "busy"):
-                channel.close()
                 return printed
+        raise AssertionError("the kernel fell silent")
+
+    def replies(self, kernel, kind, content, channel="shell"):
+        """All that a kernel says to one message."""
+        line = websocket.create_connection(
+            f"{self.address.replace('http', 'ws', 1)}{self.base_url}api/kernels/{kernel}/channels",
+            header=[f"Authorization: token {self.token}"],
+            timeout=60,
+        )
+        message = uuid.uuid4().hex
+        header = {"msg_id": message, "msg_type": kind, "username": "t", "session": message, "version": "5.3"}
+        sent = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": channel}
+        with contextlib.closing(line):
+            line.send(json.dumps(sent))
+            while True:
+                answer = json.loads(line.recv())
+                if answer["parent_header"].get("msg_id") == message:
+                    yield answer
 
 
 @pytest.fixture

@@ -30,11 +30,42 @@ def refuse(host, sentence, *labs, **options):
         ({"token_file": "/no/such/file"}, "token_file: '/no/such/file' cannot be read"),
         ({"work_from": "/no/such/dir"}, "work_from: '/no/such/dir' is no directory"),
         ({"mounts": [{"source": "/no/such", "target": "/x"}]}, "mounts: '/no/such' does not exist"),
+        ({"bind_address": "192.0.2.1"}, "bind_address: '192.0.2.1' is no address of this host"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
 def test_one_lab(host, options, sentence):
     refuse(host, sentence, host.lab(**options))
+
+
+def test_a_work_directory_that_has_to_do_with_the_tokens(host):
+    for path in (host.path, host.path / "state", host.path / "state/labs"):
+        refuse(host, "work_dir: .* has to do with .*/state, where the tokens are", host.lab(work_dir=str(path)))
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"), [("/tmp", "not a directory for tokens alone"), ("state", "should be an absolute path")]
+)
+def test_a_state_directory_that_others_need(host, path, sentence):
+    refuse(host, f"state_dir: '{path}' .*{sentence}", host.lab(), state_dir=path)
+
+
+def test_one_work_directory_for_two_by_a_link(host):
+    (host.path / "work" / host.name()).mkdir(parents=True)
+    (host.path / "work" / "linked").symlink_to(host.path / "work" / host.name())
+    refuse(host, "each needs a directory of its own", host.lab(), host.lab("b", work_dir="linked"))
+
+
+def test_a_port_of_a_process_at_another_address(host):
+    host.labs(host.lab(port=host.first_port))
+    before = host.inspect()["State"]["StartedAt"]
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.2", host.first_port))
+        busy.listen()
+        with pytest.raises(ModuleFailed, match=f"port: {host.first_port} is taken by"):
+            host.labs(host.lab(port=host.first_port, bind_address="0.0.0.0"))
+        assert not host.labs(host.lab(port=host.first_port))["changed"]
+    assert host.inspect()["State"]["StartedAt"] == before
 
 
 def test_image_that_is_not_there(host):

@@ -59,6 +59,39 @@ def test_busy_lab_is_left_alone_until_it_is_idle(host, change, action):
     assert [step["action"] for step in host.labs(wanted)["steps"]] == [action]
 
 
+def test_a_kernel_that_executes_is_busy_whatever_its_server_says(host):
+    """What is answered beside its work, as a widget's messages are, makes a server call a kernel idle."""
+    host.labs(host.lab())
+    server = host.server()
+    kernel = busy_kernel(server)
+    next(said for said in server.replies(kernel, "usage_request", {}, "control") if said["msg_type"] == "usage_reply")
+    until = time.monotonic() + 10
+    while server.ask(f"api/kernels/{kernel}")["execution_state"] != "idle" and time.monotonic() < until:
+        time.sleep(0.1)
+    assert server.ask(f"api/kernels/{kernel}")["execution_state"] == "idle"
+    put_off = host.labs(host.lab(env={"A": "b"}))
+    assert not put_off["changed"] and "a kernel is executing" in put_off["deferred"][0]["reason"]
+    server.ask(f"api/kernels/{kernel}/interrupt", "POST")
+    assert host.labs(host.lab(env={"A": "b"}))["changed"]
+
+
+def test_a_server_that_takes_another_token_counts_as_busy(host):
+    host.labs(host.lab())
+    (host.path / "state/labs" / host.name() / "token").unlink()
+    put_off = host.labs(host.lab())
+    assert "does not take the token that is kept for it" in put_off["deferred"][0]["reason"]
+
+
+@pytest.mark.parametrize("wanted", [{}, {"state": "absent"}])
+def test_a_lab_that_never_served_has_nothing_to_lose(host, wanted):
+    """A mistake is mended by the next run, and not put off for ever."""
+    with pytest.raises(ModuleFailed, match="did not answer"):
+        host.labs(host.lab(env={"NOTEBOOK_ARGS": "--ServerApp.ip=127.0.0.1"}), wait_timeout=4)
+    assert host.inspect()["State"]["Running"]
+    assert not host.labs(host.lab(**wanted))["deferred"]
+    assert host.exists() != bool(wanted)
+
+
 @pytest.mark.parametrize("change", [{"env": {"A": "b"}}, {"state": "absent"}], ids=["replace", "remove"])
 def test_files_saved_beside_the_work_directory_are_brought_over(host, change):
     host.labs(host.lab())

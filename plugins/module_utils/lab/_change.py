@@ -11,10 +11,13 @@ from typing import Any
 
 from .._engine import Engine
 from .._errors import FleetError, LabError
-from . import _containers, _jupyter, _rescue
+from . import _containers, _jupyter, _kernel, _rescue
+from ._container import Found
+from ._jupyter import Activity
 from ._options import Options
 from ._plan import LabPlan
 from ._run import Run
+from ._state import StateDir
 from ._turns import in_the_way, in_turns, put_off_waiting
 
 
@@ -31,20 +34,29 @@ def judged(engine: Engine, plans: list[LabPlan], options: Options) -> list[LabPl
     if not any(plan.steps for plan in plans):
         return plans
     plans = _side_by_side(lambda plan: _rescue.planned(engine, plan), plans, options.at_once)
-    return plans if options.when_busy == "force" else put_off_waiting(_put_off(plans, options))
+    return plans if options.when_busy == "force" else put_off_waiting(_put_off(engine, plans, options))
 
 
-def _put_off(plans: list[LabPlan], options: Options) -> list[LabPlan]:
+def _put_off(engine: Engine, plans: list[LabPlan], options: Options) -> list[LabPlan]:
     """Plans that would end the work of an executing kernel wait for a later run."""
 
     def judged(plan: LabPlan) -> LabPlan:
         if not plan.ends_processes or plan.found is None or _containers.ends_again_and_again(plan.found):
             return plan
-        token = options.state.token(plan.found.lab.name)
-        activity = _jupyter.activity(plan.found.as_created, token, _jupyter.PATIENCE)
+        activity = _activity(engine, plan.found, options.state)
         return plan.defer(activity.reason) if activity.busy else plan
 
     return _side_by_side(judged, plans, options.at_once)
+
+
+def _activity(engine: Engine, found: Found, state: StateDir) -> Activity:
+    """What goes on in a lab. One that was never seen to serve and has no kernel's process has nothing to lose."""
+    token = state.token(found.lab.name)
+    activity = _jupyter.activity(found.as_created, token, _jupyter.PATIENCE)
+    never_served = not activity.answered and state.noted("unserved", found.lab.name)
+    if never_served and _containers.runs_server_alone(engine, found):
+        return Activity(answered=True)
+    return _kernel.asked(found.as_created, token, activity, _jupyter.PATIENCE)
 
 
 def carry_out(engine: Engine, plans: list[LabPlan], options: Options) -> tuple[list[LabPlan], dict[str, FleetError]]:

@@ -38,10 +38,11 @@ class Found:
     health: str
     started_at: str
     restarts: int
-    networks: tuple[str, ...]
+    networks: Mapping[str, str]  # names and ids
     as_created: Lab
     image_id: str = ""
     state_dir: str = ""  # where its token is kept
+    process: int = 0  # its first one, as the host counts; 0 for one that does not run
     nano_cpus: bool = False  # limited by `docker update --cpus`: it takes no quota
 
     @property
@@ -102,7 +103,9 @@ def found_from(inspect: Mapping[str, Any]) -> Found:
     """The lab that a container is, from its inspect."""
     as_created = from_label(inspect["Config"]["Labels"][SPEC_LABEL])
     host, state = inspect["HostConfig"], inspect["State"]
-    networks = tuple(sorted(inspect["NetworkSettings"]["Networks"]))
+    networks = {
+        name: item.get("NetworkID", "") for name, item in sorted(inspect["NetworkSettings"]["Networks"].items())
+    }
     live = replace(
         as_created,
         state="started" if state["Status"] in ("running", "restarting") else "stopped",
@@ -111,7 +114,7 @@ def found_from(inspect: Mapping[str, Any]) -> Found:
         pids_limit=max(host.get("PidsLimit") or 0, 0),
         restart_policy=host["RestartPolicy"]["Name"] or "no",
         gpus=sorted(gpus_of(inspect)),
-        networks=[] if networks == (DEFAULT_NETWORK,) else list(networks),
+        networks=[] if list(networks) == [DEFAULT_NETWORK] else list(networks),
     )
     return Found(
         lab=live,
@@ -125,6 +128,7 @@ def found_from(inspect: Mapping[str, Any]) -> Found:
         as_created=as_created,
         image_id=inspect.get("Image", ""),
         state_dir=_state_dir(host),
+        process=state.get("Pid") or 0,
         nano_cpus=bool(host.get("NanoCpus")),
     )
 

@@ -6,19 +6,25 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
 from .._engine import Engine, is_absent, is_conflict, patient, translated
 from .._errors import BuildError, EngineError, LabError
-from ._container import Found, container_config, found_from, limits
-from ._lab import LAB_LABEL, Lab, image_digest
+from ._container import RUN_DIR, Found, container_config, found_from, limits
+from ._lab import LAB_LABEL, SPEC_LABEL, Lab, image_digest
 from ._plan import NEXT, PREVIOUS, Taken
 
 LOG_LINES = 20
 ASK_VERSIONS = "import platform, importlib.metadata as m; print(platform.python_version(), m.version('jupyterlab'))"
+# The end of a chain of processes in which no kernel has been started.
+SERVER = re.compile(
+    r"/(?:start\.sh|start-(?:notebook|singleuser)\.(?:sh|py))(?:\s|$)"
+    r"|\bjupyter[ -](?:lab|notebook|server|nbclassic)(?:\s|$)"
+)
 SETTLED = 60  # seconds that a lab has to live before its restarts are history
 CRASHES = 3  # restarts by the engine after which a lab is known not to come up
 
@@ -30,6 +36,7 @@ class Seen:
     labs: list[Found]
     taken: list[Taken]
     strangers: set[str]
+    renamed: Mapping[str, str] = field(default_factory=dict)  # a lab -> what somebody called its container
     others: tuple[str, ...] = ()  # ids of the containers that run and are no labs of ours
 
 
@@ -37,7 +44,7 @@ def observe(engine: Engine) -> Seen:
     with translated("list the containers"):
         every = engine.api.containers(all=True)
     ours = [inspected(engine, item["Id"]) for item in every if _is_ours(item)]
-    labs = [found_from(about) for about in ours if about]
+    labs = [found for found in map(_readable, ours) if found]
     own_ids = {found.container for found in labs}
     others = [item for item in every if item["Id"] not in own_ids]
     taken = [
@@ -47,7 +54,9 @@ def observe(engine: Engine) -> Seen:
         if port.get("PublicPort") and port.get("Type") == "tcp"
     ]
     running = tuple(item["Id"] for item in others if item.get("State") == "running")
-    return Seen(labs, taken, {name for item in others for name in _names(item)}, running)
+    strangers = {name for item in others for name in _names(item)}
+    renamed = {item["Labels"][LAB_LABEL]: _names(item)[0] for item in others if _is_renamed(item)}
+    return Seen(labs, taken, strangers, renamed, running)
 
 
 def inspected(engine: Engine, container: str) -> Mapping[str, Any] | None:
@@ -110,9 +119,10 @@ def pull(engine: Engine, image: str) -> None:
         ) from error
 
 
-def networks(engine: Engine) -> set[str]:
+def networks(engine: Engine) -> dict[str, str]:
+    """Names and ids."""
     with translated("list the networks"):
-        return {item["Name"] for item in engine.api.networks()}
+        return {item["Name"]: item["Id"] for item in engine.api.networks()}
 
 
 def create(engine: Engine, lab: Lab, name: str, private_dir: str, stop_timeout: int) -> str:
@@ -186,7 +196,9 @@ def reconnect(engine: Engine, found: Found, lab: Lab) -> None:
     """To the wanted networks first, then off the others, so that it is never without one."""
     wanted = set(lab.networks) or {"bridge"}
     with translated(f"connect the lab {lab.name} to its networks"):
-        for network in sorted(wanted - set(found.networks)):
+        for network in sorted(wanted - set(found.lab.networks or ["bridge"])):
+            if network in found.networks:
+                engine.api.disconnect_container_from_network(found.container, network, force=True)
             engine.api.connect_container_to_network(found.container, network)
         for network in sorted(set(found.networks) - wanted):
             engine.api.disconnect_container_from_network(found.container, network)
@@ -198,6 +210,19 @@ def ends_again_and_again(found: Found) -> bool:
         return found.status == "restarting"
     started = datetime.strptime(found.started_at[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
     return (datetime.now(timezone.utc) - started).total_seconds() < SETTLED
+
+
+def runs_server_alone(engine: Engine, found: Found) -> bool:
+    """Whether nothing but a Jupyter Server, or what starts it, runs in a lab: neither kernels nor terminals."""
+    try:
+        with translated(f"list the processes of {found.lab.name}"):
+            table = engine.api.top(found.container)
+    except EngineError:
+        return False
+    place, parent, command = (table["Titles"].index(title) for title in ("PID", "PPID", "CMD"))
+    parents = {row[parent] for row in table["Processes"]}
+    last = [row[command] for row in table["Processes"] if row[place] not in parents]
+    return len(last) == 1 and bool(SERVER.search(last[0]))
 
 
 def log_tail(engine: Engine, container: str) -> list[str]:
@@ -235,6 +260,20 @@ def _is_ours(item: dict[str, Any]) -> bool:
     """By label and by name: a container made from a committed lab inherits the label, not the name."""
     lab = (item.get("Labels") or {}).get(LAB_LABEL, "")
     return bool(lab) and any(name in (lab, lab + PREVIOUS, lab + NEXT) for name in _names(item))
+
+
+def _is_renamed(item: dict[str, Any]) -> bool:
+    """A lab's container is known by its mounts, which none has that was made from a committed lab."""
+    ours = (item.get("Labels") or {}).get(LAB_LABEL) and SPEC_LABEL in item["Labels"]
+    return bool(ours) and any(mount.get("Destination") == RUN_DIR for mount in item.get("Mounts") or [])
+
+
+def _readable(about: Mapping[str, Any] | None) -> Found | None:
+    """None also for a container that has a lab's name and label, and no specification that is one."""
+    try:
+        return found_from(about) if about else None
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
 
 
 def _names(item: dict[str, Any]) -> list[str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ipaddress
 import math
-import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -16,7 +15,7 @@ from typing import Any
 
 from .._errors import InvalidInput
 from ._container import CPU_DIGITS, DEFAULT_NETWORK, RUN_DIR, RUNTIME_DIR, work_target
-from ._lab import Lab, same_place, same_port
+from ._lab import Lab, plain_path, same_place, same_port
 from ._plan import NEXT, PREVIOUS
 
 STATES = ("started", "stopped", "restarted", "absent")
@@ -24,11 +23,19 @@ RESTART_POLICIES = ("no", "always", "unless-stopped", "on-failure")
 SMALLEST_MEMORY = 6 * 1024**2  # the engine's own floor
 SMALLEST_CPUS = 0.01  # the same
 LARGEST_SIZE = 2**62  # bytes; more than there is
+LARGEST_NUMBER = 2**31 - 1
 LARGEST_ID = 2**32 - 2  # the last number stands for no user
 
 # Names that Docker takes; the length is that of a DNS label, because the name is also the host name inside.
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,62}")
+IMAGE = re.compile(r"[\w][\w./:@+-]*", re.ASCII)
 SHOWN = "would show the token to everyone"
+# What of a server's configuration its container has to know too: the values that it knows, and how to say another.
+OWN_OPTIONS: dict[str, tuple[tuple[Any, ...], str]] = {
+    "base_url": ((), "the lab's base_url"),
+    "port": ((8888,), "the lab's port, which is where people come in; inside it stays as it is"),
+    "ip": (("", "*", "0.0.0.0", "::"), "the lab's bind_address; inside, the server listens everywhere"),
+}
 SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
 OWNER = re.compile(r"([0-9]{1,10})(?::([0-9]{1,10}))?")
 PORT = re.compile(r"[0-9]{1,5}")
@@ -80,6 +87,7 @@ def _parse(raw: Mapping[str, Any], work_root: str) -> Lab:
         start_as_root=bool(raw.get("start_as_root")),
     )
     _refuse_mounts(at, lab)
+    _refuse_root(at, lab)
     # An ephemeral container is removed by the engine when it stops: it cannot come back by itself.
     return replace(lab, restart_policy="no") if lab.ephemeral else lab
 
@@ -127,8 +135,8 @@ def _name(value: Any) -> str:
 
 def _text(at: str, option: str, value: Any) -> str:
     text = str(value)
-    if not text or text != text.strip() or " " in text:
-        raise InvalidInput(f"{at}.{option}", value, "should be one word without spaces.")
+    if not IMAGE.fullmatch(text):
+        raise InvalidInput(f"{at}.{option}", value, "is no name of an image, such as myjupyter or team/lab:2024.")
     return text
 
 
@@ -217,6 +225,8 @@ def _env_value(at: str, key: Any, value: Any) -> str:
         raise InvalidInput(f"{at}.env", key, "is no name for an environment variable.")
     if str(key).startswith("JUPYTER_TOKEN") or (key == "NOTEBOOK_ARGS" and ".token" in str(value)):
         raise InvalidInput(f"{at}.env", key, f"{SHOWN}: use token or token_file.")
+    if key == "JUPYTER_PORT" and not (PORT.fullmatch(str(value)) and 1 <= int(value) <= 65535):
+        raise InvalidInput(f"{at}.env.JUPYTER_PORT", value, "should be a number from 1 to 65535.")
     if key == "NVIDIA_VISIBLE_DEVICES":
         raise InvalidInput(f"{at}.env", key, "would reach for GPUs of other labs: use gpus.")
     return _plain(at, "env", key, value)
@@ -226,6 +236,8 @@ def _plain(at: str, option: str, key: Any, value: Any) -> str:
     """What a variable or a label holds. Null and what has parts would be a Python expression in there."""
     if value is None or isinstance(value, (list, Mapping)):
         raise InvalidInput(f"{at}.{option}.{key}", value, "should be text, a number, true or false; '' is empty.")
+    if "\0" in str(value):
+        raise InvalidInput(f"{at}.{option}.{key}", value, "has a NUL in it, which nothing can hold.")
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -252,7 +264,7 @@ def _positive(at: str, option: str, value: Any, kind: type) -> Any:
         number = kind(value)
     except (TypeError, ValueError, OverflowError):
         number = -1
-    if number <= 0 or not math.isfinite(number):
+    if number <= 0 or not math.isfinite(number) or number > LARGEST_NUMBER:
         raise InvalidInput(f"{at}.{option}", value, "should be a number above 0, or left out for no limit.")
     return number
 
@@ -296,6 +308,9 @@ def _config(at: str, value: Mapping[str, Any]) -> dict[str, Any]:
     for key, options in value.items():
         if options is not None and not isinstance(options, Mapping):
             raise InvalidInput(f"{at}.config.{key}", options, "should be a mapping, such as {allow_origin: '*'}.")
+        for option, (harmless, instead) in OWN_OPTIONS.items() if key == "ServerApp" else ():
+            if (options or {}).get(option) not in (None, *harmless):
+                raise InvalidInput(f"{at}.config.ServerApp.{option}", options[option], f"is said by {instead}.")
         if "token" in (options or {}):
             raise InvalidInput(f"{at}.config.{key}.token", "(hidden)", f"{SHOWN}: use token or token_file.")
     return {key: options or {} for key, options in value.items()}
@@ -304,6 +319,7 @@ def _config(at: str, value: Mapping[str, Any]) -> dict[str, Any]:
 def _mount(at: str, raw: Mapping[str, Any]) -> dict[str, Any]:
     source = _absolute(at, "mounts.source", raw.get("source"))
     target = _absolute(at, "mounts.target", raw.get("target"))
+    target = plain_path(target) if target else ""
     if not source or not target or target == "/":
         raise InvalidInput(f"{at}.mounts", dict(raw), "needs source and target, both absolute paths, target not /.")
     return {"source": source, "target": target, "read_only": bool(raw.get("read_only", True))}
@@ -311,14 +327,24 @@ def _mount(at: str, raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refuse_mounts(at: str, lab: Lab) -> None:
     """Each place in a lab holds one thing, and some are the lab's own."""
-    taken = {RUN_DIR, RUNTIME_DIR, *([work_target(lab)] if lab.work_dir else [])}
+    taken = {*([work_target(lab)] if lab.work_dir else [])}
     for mount in lab.mounts:
-        target = posixpath.normpath(mount["target"])
-        if target in taken:
+        target = mount["target"]
+        if target in taken or any(same_place(target, own) for own in (RUN_DIR, RUNTIME_DIR)):
             raise InvalidInput(
                 f"{at}.mounts.target", target, "is taken by the lab itself or another mount: choose another place."
             )
         taken.add(target)
+
+
+def _refuse_root(at: str, lab: Lab) -> None:
+    """A server ends at once when it finds itself to be root, unless it is told otherwise."""
+    told = lab.config.get("ServerApp", {}).get("allow_root") or "allow-root" in lab.env.get("NOTEBOOK_ARGS", "")
+    if lab.owner.partition(":")[0] in ("0", "root") and not told:
+        raise InvalidInput(
+            f"{at}.owner", lab.owner, "is root, as whom a server runs only with config: {ServerApp: {allow_root: "
+            "true}}: name another user."
+        )  # fmt: skip
 
 
 def _base_url(at: str, value: str) -> str:
@@ -347,3 +373,5 @@ def check_run(params: Mapping[str, Any]) -> None:
             raise InvalidInput(option, params[option], "should be a number from 1 to 65535.")
     if not params["work_root"].startswith("/") or params["work_root"].strip("/") == "":
         raise InvalidInput("work_root", params["work_root"], "should be an absolute path other than /.")
+    if params.get("state_dir") and not params["state_dir"].startswith("/"):
+        raise InvalidInput("state_dir", params["state_dir"], "should be an absolute path.")

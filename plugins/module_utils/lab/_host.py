@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pwd
 import socket
@@ -15,7 +16,8 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 
 from .._errors import InvalidInput, LabError
-from ._lab import Lab
+from ._container import Found, work_target
+from ._lab import Lab, same_place
 from ._plan import Step, Taken
 
 JOVYAN = "1000:100"  # jovyan:users, the base's contract
@@ -64,7 +66,13 @@ def keeps(state_dir: str, other: str) -> bool:
     return not other or os.path.realpath(state_dir) == os.path.realpath(other)
 
 
-def check_paths(lab: Lab, work_root: str) -> None:
+def check_state_dir(path: str) -> None:
+    """It is closed to all but its owner, so it can be none that others need."""
+    if os.path.realpath(path) in FORBIDDEN:
+        raise InvalidInput("state_dir", path, "is not a directory for tokens alone: name one below it.")
+
+
+def check_paths(lab: Lab, work_root: str, state_dir: str) -> None:
     """Refuse what can be no work directory, and mounts of what is not there, before anything is touched."""
     for mount in lab.mounts:
         if not os.path.exists(mount["source"]):
@@ -79,6 +87,8 @@ def check_paths(lab: Lab, work_root: str) -> None:
     real = os.path.realpath(path)
     if path in FORBIDDEN or real in FORBIDDEN:
         raise InvalidInput(option, path, "is not a directory for one person's work: name one below it.")
+    if same_place(real, os.path.realpath(state_dir)):
+        raise InvalidInput(option, path, f"has to do with {state_dir}, where the tokens are: take another directory.")
     if os.path.lexists(path) and not os.path.isdir(path):
         raise InvalidInput(option, path, "is not a directory: name one, or a path that is free.")
     if os.path.commonpath([root, real]) != root:
@@ -92,6 +102,19 @@ def refuse_lost_work(lab: Lab, before: Lab) -> None:
             f"labs[{lab.name}].work_dir", lab.work_dir, "is where the lab has its work, and is not there any more: "
             "mount its disk or put it back, or make the directory for a new beginning.",
         )  # fmt: skip
+
+
+def astray(found: Found) -> str:
+    """Why a running lab works in a directory that is not at the path of its own any more; '' where it does not, or
+    where nobody can tell."""
+    path = found.as_created.work_dir
+    if not path or not found.process:
+        return ""
+    with contextlib.suppress(OSError):
+        seen, here = os.stat(f"/proc/{found.process}/root{work_target(found.as_created)}"), os.stat(path)
+        if (seen.st_dev, seen.st_ino) != (here.st_dev, here.st_ino):
+            return f"another directory is at {path} now, and it still works in the one that was there"
+    return ""
 
 
 def work_dir_step(lab: Lab) -> Step | None:
@@ -163,6 +186,16 @@ def size_of(path: str) -> int:
         with contextlib.suppress(OSError):
             total += os.lstat(item).st_blocks * 512
     return total
+
+
+def has_address(address: str) -> bool:
+    """Whether this host has an IP address, and so can listen there."""
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM) as attempt:
+        try:
+            attempt.bind((address, 0))
+        except OSError as error:
+            return error.errno != errno.EADDRNOTAVAIL
+    return True
 
 
 def listeners(to_name: Container[int] = ()) -> list[Taken]:

@@ -25,17 +25,20 @@ from ._lab import Lab
 POLL = 0.05  # seconds between two looks
 # What comes of a question to something that is no Jupyter Server, or is none yet.
 NO_ANSWER = (OSError, ValueError, TypeError, KeyError, AttributeError, http.client.HTTPException)
+REFUSED = (http.client.UNAUTHORIZED, http.client.FORBIDDEN)
 GLANCE = 3.0  # seconds to wait for one answer
 PATIENCE = 10.0  # the same, where much depends on it and the machine may have much to do
 
 
 @dataclass(frozen=True)
 class Activity:
-    """What goes on in a lab. ``busy`` counts kernels that execute; ``answered`` is False where nobody could tell."""
+    """What goes on in a lab. ``busy`` counts kernels that execute; ``answered`` is False where nobody could tell,
+    ``refused`` where that is because the server does not take the token."""
 
     answered: bool
     kernels: tuple[dict[str, Any], ...] = ()
     terminals: int = 0
+    refused: bool = False
 
     @property
     def busy(self) -> bool:
@@ -43,6 +46,10 @@ class Activity:
 
     @property
     def reason(self) -> str:
+        if self.refused:
+            return (
+                "its server does not take the token that is kept for it, so nobody can tell whether a kernel executes"
+            )
         if not self.answered:
             return "its server does not answer, so nobody can tell whether a kernel is executing"
         executing = [kernel["notebook"] or kernel["id"] for kernel in self.kernels if kernel["state"] == "busy"]
@@ -112,6 +119,8 @@ def activity(lab: Lab, token: str, seconds: float = GLANCE) -> Activity:
         kernels = _get(lab, "api/kernels?no_track_activity=1", token, seconds=seconds)
         sessions = _get(lab, "api/sessions?no_track_activity=1", token, seconds=seconds)
         return Activity(True, _told(kernels, sessions), _terminals(lab, token, seconds))
+    except urllib.error.HTTPError as error:
+        return Activity(answered=False, refused=error.code in REFUSED)
     except NO_ANSWER:
         return Activity(answered=False)
 

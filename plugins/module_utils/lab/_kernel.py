@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The myjupyter.fleet maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A kernel in a lab, used as a browser does: by way of the server, over a WebSocket.
+"""Kernels in a lab, spoken to as a browser does: by way of the server, over a WebSocket.
 
 Messages: https://jupyter-client.readthedocs.io/en/stable/messaging.html; frames: RFC 6455.
 """
@@ -16,15 +16,19 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from .._errors import LabError
 from . import _jupyter
+from ._jupyter import Activity
 from ._lab import Lab
 
 # Says the same in the languages of most kernels.
+INFO = "kernel_info_request"
 CODE, PRINTED = "print(6 * 7)", "42"
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
+KNOWN = ("busy", "dead")  # states of a kernel in which there is nothing to ask it
 
 
 def calculate(lab: Lab, token: str, seconds: float) -> None:
@@ -44,20 +48,50 @@ def calculate(lab: Lab, token: str, seconds: float) -> None:
         ) from error
 
 
+def asked(lab: Lab, token: str, found: Activity, seconds: float) -> Activity:
+    """What goes on, asked of the kernels themselves: one that does not answer within ``seconds`` is executing.
+
+    A server calls a kernel idle as soon as something beside its work was answered, such as a widget's message.
+    """
+    kernels = (
+        kernel
+        if kernel["state"] in KNOWN or _answers(lab, token, kernel["id"], seconds)
+        else {**kernel, "state": "busy"}
+        for kernel in found.kernels
+    )
+    return replace(found, kernels=tuple(kernels))
+
+
+def _answers(lab: Lab, token: str, kernel: str, seconds: float) -> bool:
+    """Whether a kernel takes what it is sent; what it is sent waits for what it executes."""
+    until = time.monotonic() + seconds
+    try:
+        return any(said["msg_type"] == "kernel_info_reply" for said in _replies(lab, token, kernel, INFO, {}, until))
+    except (OSError, ValueError):
+        return False
+
+
 def _execute(lab: Lab, token: str, kernel: str, until: float) -> None:
-    message = os.urandom(16).hex()
-    header = {"msg_id": message, "msg_type": "execute_request", "username": "", "session": message, "version": "5.3"}
     content = {"code": CODE, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False}
-    asked = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
+    for said in _replies(lab, token, kernel, "execute_request", content, until):
+        if said["msg_type"] == "error":
+            raise ValueError(f"{said['content'].get('ename')}: {said['content'].get('evalue')}")
+        if said["msg_type"] == "stream" and PRINTED in said["content"]["text"]:
+            return
+
+
+def _replies(
+    lab: Lab, token: str, kernel: str, kind: str, content: dict[str, Any], until: float
+) -> Iterator[dict[str, Any]]:  # fmt: skip
+    """All that comes of one message to a kernel. Raises OSError, ValueError."""
+    message = os.urandom(16).hex()
+    header = {"msg_id": message, "msg_type": kind, "username": "", "session": message, "version": "5.3"}
+    sent = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
     with _channel(lab, token, kernel, until) as line:
-        _send(line, TEXT, json.dumps(asked).encode())
+        _send(line, TEXT, json.dumps(sent).encode())
         for said in _messages(line, until):
-            if said["parent_header"].get("msg_id") != message:
-                continue
-            if said["msg_type"] == "error":
-                raise ValueError(f"{said['content'].get('ename')}: {said['content'].get('evalue')}")
-            if said["msg_type"] == "stream" and PRINTED in said["content"]["text"]:
-                return
+            if said["parent_header"].get("msg_id") == message:
+                yield said
 
 
 @contextlib.contextmanager

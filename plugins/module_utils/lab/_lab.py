@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -92,6 +93,11 @@ def same_port(one: Lab, other: Lab) -> bool:
 def same_address(one: str, other: str) -> bool:
     everywhere = ("", "0.0.0.0", "::")
     return one == other or one in everywhere or other in everywhere
+
+
+def plain_path(path: str) -> str:
+    """An absolute path as short as it can be written."""
+    return posixpath.normpath("/" + path.lstrip("/"))
 
 
 def same_place(one: str, other: str) -> bool:

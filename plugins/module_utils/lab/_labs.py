@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 from .._engine import Engine
@@ -101,6 +103,8 @@ def _plans(
     seen = _containers.observe(engine)
     found, leftovers = by_name(seen.labs)
     _refuse_strangers(declared, seen.strangers)
+    _refuse_renamed(declared, found, seen.renamed)
+    _host.check_state_dir(options.state_dir)
     others = {name: item for name, item in found.items() if not _host.keeps(options.state_dir, item.state_dir)}
     refuse_labs_of_others(declared, others, options.state_dir)
     refuse_labs_of_rosters(declared, found)
@@ -112,9 +116,13 @@ def _plans(
     for lab in needed:
         if lab.name in found:
             _host.refuse_lost_work(lab, found[lab.name].as_created)
-    _refuse_unknown_networks(engine, needed)
+    networks = _containers.networks(engine) if any(lab.networks for lab in needed) else {}
+    _refuse_unknown_networks(needed, networks)
+    found = {name: _connected(item, networks) for name, item in found.items()}
     going = to_purge(found, declared, others) if options.purge else {}
     staying = set(found) - set(going) - {lab.name for lab in declared}
+    _refuse_one_place_for_two(needed)
+    _refuse_foreign_addresses(needed)
     _refuse_work_of_others(needed, [found[name].as_created for name in sorted(staying)])
     labs = assign_ports(settled, found, [*seen.taken, *_processes(settled, found)], options.first_port, going)
     digests = _containers.digests(engine, {lab.image for lab in needed})
@@ -129,10 +137,17 @@ def _plans(
             _given.refuse_without_toolkit(needed)
         labs = _given.assigned(engine, labs, found, going, seen.others)
     plans = [
-        plan_lab(lab, found.get(lab.name), _first_steps(lab, missing | pulled), leftovers.get(lab.name, ()))
+        plan_lab(
+            lab,
+            found.get(lab.name),
+            _first_steps(lab, missing | pulled),
+            leftovers.get(lab.name, ()),
+            astray=_host.astray(found[lab.name]) if lab.name in found else "",
+            edited=not options.state.holds(lab),
+        )
         for lab in labs
     ]
-    plans += map(plan_purge, going.values())
+    plans += [plan_purge(item, leftovers.get(name, ())) for name, item in going.items()]
     if any(plan.steps for plan in plans):
         from ._turns import in_turns
 
@@ -144,7 +159,7 @@ def _settled(lab: Lab, options: Options, rootless_user: str) -> Lab:
     """The lab with all decided that the host decides: whose it is, and by which token it is entered."""
     if lab.state == "absent":
         return lab
-    _host.check_paths(lab, options.work_root)
+    _host.check_paths(lab, options.work_root, options.state_dir)
     owner = _host.settle_owner(lab, rootless_user)
     token = _state.token_for(lab, options.state)
     return replace(lab, owner=owner, rootless=bool(rootless_user), token=token, token_digest=_state.token_digest(token))
@@ -161,12 +176,21 @@ def _processes(labs: list[Lab], found: dict[str, Found]) -> list[Taken]:
 
     None are looked for where every lab serves at its port already.
     """
-    serving = {name: item.lab.port for name, item in found.items() if item.running}
-    if all(lab.port in (0, serving.get(lab.name)) and lab.name in serving for lab in labs if lab.state != "absent"):
+    serving = {name: item.lab for name, item in found.items() if item.running}
+    if all(_serves(serving.get(lab.name), lab) for lab in labs if lab.state != "absent"):
         return []
-    proxied = set(serving.values())
-    declared = {lab.port for lab in labs} - proxied
-    return [item for item in _host.listeners(declared) if item.port not in proxied]
+    proxied = serving.values()
+    declared = {lab.port for lab in labs} - {lab.port for lab in proxied}
+    return [item for item in _host.listeners(declared) if not any(_proxies(lab, item) for lab in proxied)]
+
+
+def _serves(now: Lab | None, lab: Lab) -> bool:
+    return now is not None and lab.port in (0, now.port) and lab.bind_address == now.bind_address
+
+
+def _proxies(lab: Lab, listener: Taken) -> bool:
+    everywhere = "" if lab.bind_address in ("0.0.0.0", "::") else lab.bind_address
+    return (lab.port, everywhere) == (listener.port, listener.address)
 
 
 def _refuse_strangers(declared: list[Lab], strangers: set[str]) -> None:
@@ -177,11 +201,31 @@ def _refuse_strangers(declared: list[Lab], strangers: set[str]) -> None:
             )
 
 
+def _refuse_one_place_for_two(labs: list[Lab]) -> None:
+    """Links may lead two labs to one directory."""
+    places = {lab.name: os.path.realpath(lab.work_dir) for lab in labs if lab.work_dir}
+    for (one, here), (other, there) in combinations(places.items(), 2):
+        if same_place(here, there):
+            raise InvalidInput(
+                f"labs[{other}].work_dir", there, f"has to do with {here}, which is that of the lab {one}: each needs "
+                "a directory of its own."
+            )  # fmt: skip
+
+
+def _refuse_foreign_addresses(labs: list[Lab]) -> None:
+    for lab in labs:
+        if not _host.has_address(lab.bind_address):
+            raise InvalidInput(
+                f"labs[{lab.name}].bind_address", lab.bind_address, "is no address of this host: `ip address` shows "
+                "which are; 127.0.0.1 is for this host only, 0.0.0.0 for all."
+            )  # fmt: skip
+
+
 def _refuse_work_of_others(labs: list[Lab], others: list[Lab]) -> None:
     """A lab that is on the host and not declared works on, in a directory of its own."""
     for lab in labs:
         for other in others:
-            if same_place(lab.work_dir, other.work_dir):
+            if same_place(os.path.realpath(lab.work_dir), os.path.realpath(other.work_dir)):
                 raise InvalidInput(
                     f"labs[{lab.name}].work_dir", lab.work_dir, f"has to do with {other.work_dir}, where the lab "
                     f"{other.name} is at work, which is not declared here: declare that one absent, or take another "
@@ -189,8 +233,24 @@ def _refuse_work_of_others(labs: list[Lab], others: list[Lab]) -> None:
                 )  # fmt: skip
 
 
-def _refuse_unknown_networks(engine: Engine, labs: list[Lab]) -> None:
-    known = _containers.networks(engine) if any(lab.networks for lab in labs) else set()
+def _refuse_renamed(declared: list[Lab], found: Mapping[str, Found], renamed: Mapping[str, str]) -> None:
+    """A second container would work in the same directory as the first, which goes on under its new name."""
+    for lab in declared:
+        name = renamed.get(lab.name)
+        if name and lab.name not in found:
+            raise InvalidInput(
+                "labs.name", lab.name, "is the lab whose container somebody renamed: give it its name back, by "
+                f"`docker rename {name} {lab.name}`."
+            )  # fmt: skip
+
+
+def _connected(item: Found, known: Mapping[str, str]) -> Found:
+    """A lab without the networks that were removed and made anew under it."""
+    names = [name for name in item.lab.networks if known.get(name, item.networks[name]) == item.networks[name]]
+    return replace(item, lab=replace(item.lab, networks=names))
+
+
+def _refuse_unknown_networks(labs: list[Lab], known: Mapping[str, str]) -> None:
     for lab in labs:
         for name in lab.networks:
             if name not in known:
@@ -240,8 +300,8 @@ def _remember(plans: list[LabPlan], options: Options) -> None:
             token = _state.token_digest(options.state.token(plan.wanted.name))
             options.state.note("declared", replace(plan.wanted, token_digest=plan.wanted.token_digest or token))
         elif not plan.deferred:
-            options.state.forget_note("declared", plan.wanted.name)
-            options.state.forget_note("generations", plan.wanted.name)
+            for kind in ("declared", "generations", "unserved"):
+                options.state.forget_note(kind, plan.wanted.name)
 
 
 def _report(

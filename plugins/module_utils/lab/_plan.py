@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from .._errors import InvalidInput
 from ._container import Found
-from ._lab import Lab, same_address, spec_of
+from ._lab import Lab, plain_path, same_address, spec_of
 
 # What the engine changes while the container runs; anything else makes a new container.
 LIVE = ("memory", "cpus", "pids_limit", "restart_policy", "networks")
@@ -106,15 +105,21 @@ def by_name(found: Iterable[Found]) -> tuple[dict[str, Found], dict[str, tuple[F
 
 
 def plan_lab(
-    wanted: Lab, found: Found | None, before: Iterable[Step] = (), leftovers: tuple[Found, ...] = ()
-) -> LabPlan:
-    """The steps for one settled lab. ``before``: what its image and work directory need first."""
+    wanted: Lab, found: Found | None, before: Iterable[Step] = (), leftovers: tuple[Found, ...] = (),
+    astray: str = "", edited: bool = False,
+) -> LabPlan:  # fmt: skip
+    """The steps for one settled lab. ``before``: what its image and work directory need first; ``astray``: why it runs
+    on what is not its work directory any more; ``edited``: somebody changed the file of its token or configuration.
+    """
     put_back = [Step("put back", "an earlier run was interrupted")] if found and found.name != wanted.name else []
-    clear = [Step("clear away", "an earlier run was interrupted")] if leftovers else []
+    clear = _clearing(leftovers)
     if wanted.goes:
         removal = [_ending("remove", "it is declared absent", found)] if found else []
         return LabPlan(wanted, found, (*removal, *clear), leftovers)
     change = _creation(wanted) if found is None else _alteration(wanted, found)
+    if found and found.running and wanted.state != "stopped" and not any(step.ends_processes for step in change):
+        change += [_ending("restart", astray, found)] if astray else []
+        change += [Step("write token", "its file, or the configuration beside it, was changed")] if edited else []
     return LabPlan(wanted, found, (*before, *put_back, *change, *clear), leftovers)
 
 
@@ -135,7 +140,8 @@ def refuse_labs_of_others(declared: Iterable[Lab], others: Mapping[str, Found], 
         if lab.name in others:
             raise InvalidInput(
                 "labs.name", lab.name, f"is a lab that is kept in {others[lab.name].state_dir}, and this run keeps its "
-                f"own in {state_dir}: give that directory as state_dir, or choose another name."
+                f"own in {state_dir}: give that directory as state_dir, or choose another name. Where it was moved, "
+                "make it a link to where it is now."
             )  # fmt: skip
 
 
@@ -146,10 +152,10 @@ def to_purge(found: Mapping[str, Found], declared: Iterable[Lab], others: Collec
     return {name: item for name, item in sorted(found.items()) if name not in names and not item.as_created.roster}
 
 
-def plan_purge(found: Found) -> LabPlan:
+def plan_purge(found: Found, leftovers: tuple[Found, ...] = ()) -> LabPlan:
     """Away with a lab of ours that nobody declares; its work directory stays."""
-    steps = (_ending("remove", "no lab of this name is declared, and purge is on", found),)
-    return LabPlan(replace(found.lab, state="absent"), found, steps)
+    steps = (_ending("remove", "no lab of this name is declared, and purge is on", found), *_clearing(leftovers))
+    return LabPlan(replace(found.lab, state="absent"), found, steps, leftovers)
 
 
 def differences(wanted: Lab, found: Lab) -> dict[str, tuple[Any, Any]]:
@@ -163,7 +169,7 @@ def differences(wanted: Lab, found: Lab) -> dict[str, tuple[Any, Any]]:
 def _sorted(mounts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Mounts by what they are: in whichever order, with or without a slash at the end."""
     paths = ("source", "target")
-    plain = [{**mount, **{key: posixpath.normpath(mount[key]) for key in paths}} for mount in mounts]
+    plain = [{**mount, **{key: plain_path(mount[key]) for key in paths}} for mount in mounts]
     return sorted(plain, key=lambda mount: mount["target"])
 
 
@@ -249,6 +255,10 @@ def _live_steps(changes: Mapping[str, tuple[Any, Any]], found: Found) -> list[St
     if "networks" in changes:
         steps.append(Step("reconnect", _told(changes, ["networks"])))
     return steps
+
+
+def _clearing(leftovers: Collection[Found]) -> list[Step]:
+    return [Step("clear away", "an earlier run was interrupted")] if leftovers else []
 
 
 def _ending(action: str, reason: str, found: Found) -> Step:

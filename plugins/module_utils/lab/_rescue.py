@@ -5,19 +5,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import IO
 
 from .._engine import Engine, translated
 from ._container import Found, work_target
 from ._host import own_tree
-from ._lab import same_place
+from ._lab import Lab, plain_path, same_place
 from ._plan import LabPlan, Step
 
 ENDS_CONTAINER = ("replace", "remove")
@@ -51,22 +52,42 @@ def stray_files(engine: Engine, found: Found) -> list[str]:
     return sorted(name for name in names if not name.startswith("."))
 
 
-def carry(engine: Engine, found: Found, state_dir: str) -> str:
-    """Copy the stray files to a new directory in the work directory, owned by who owns the lab; its path, or ''."""
+def carry(engine: Engine, found: Found, wanted: Lab, state_dir: str) -> str:
+    """Copy the stray files to a new directory in the work directory, owned by who owns the lab; its path, or ''.
+
+    Where that has been moved, it is the wanted lab's that they come to.
+    """
     names = stray_files(engine, found)
     if not names:
         return ""
     home, mounted = _home(found), _mounted(found)
     os.makedirs(state_dir, mode=0o700, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=state_dir) as private:
+    there = os.path.isdir(found.lab.work_dir)
+    with _stand_ins(found), tempfile.TemporaryDirectory(dir=state_dir) as private:
         for name in names:
             with translated(f"copy {name} out of the lab {found.lab.name}"):
                 chunks, _about = engine.api.get_archive(found.container, f"{home}/{name}")
                 _unpack(chunks, private, [place[len(home) + 1 :] for place in mounted if _is_in(place, home)])
-        into = os.path.join(found.lab.work_dir, time.strftime("rescued-%Y%m%d-%H%M%S"))
-        shutil.copytree(private, into)
+        work = found.lab.work_dir if there else wanted.work_dir
+        into = os.path.join(work, time.strftime("rescued-%Y%m%d-%H%M%S"))
+        shutil.copytree(private, into, symlinks=True)
         own_tree(into, found.lab.ids)
     return into
+
+
+@contextlib.contextmanager
+def _stand_ins(found: Found) -> Iterator[None]:
+    """Of a stopped container an engine gives nothing when what is mounted in it is gone: empty directories do."""
+    sources = [found.as_created.work_dir, *(mount["source"] for mount in found.as_created.mounts)]
+    made = [path for path in sources if not os.path.lexists(path)]
+    try:
+        for path in made:
+            os.makedirs(path)
+        yield
+    finally:
+        for path in made:
+            with contextlib.suppress(OSError):
+                os.rmdir(path)
 
 
 def _home(found: Found) -> str:
@@ -75,7 +96,7 @@ def _home(found: Found) -> str:
 
 def _mounted(found: Found) -> list[str]:
     """Where in the container something of the host is mounted."""
-    return [work_target(found.as_created), *(mount["target"].rstrip("/") for mount in found.as_created.mounts)]
+    return [work_target(found.as_created), *(plain_path(mount["target"]) for mount in found.as_created.mounts)]
 
 
 def _is_in(path: str, folder: str) -> bool:
@@ -90,13 +111,19 @@ def _unpack(chunks: Iterable[bytes], directory: str, without: Iterable[str]) -> 
 
 
 def _extract(archive: IO[bytes], directory: str, without: Iterable[str]) -> None:
-    """Files and directories only: nothing else in a home directory is work."""
+    """Files, directories and links: nothing else in a home directory is work. Links last, so that nothing comes to
+    where one leads."""
     with tarfile.open(fileobj=archive) as tar:
+        links = []
         for member in tar:
-            meant = not any(_is_in(member.name, place) for place in without)
+            meant = not any(_is_in(member.name, place) for place in without) and _is_inside(member.name)
             plain = member.isreg() or member.isdir() or (member.islnk() and _is_inside(member.linkname))
-            if meant and plain and _is_inside(member.name):
+            if meant and plain:
                 tar.extract(member, directory)
+            elif meant and member.issym():
+                links.append(member)
+        for member in links:
+            os.symlink(member.linkname, os.path.join(directory, member.name))
 
 
 def _is_inside(name: str) -> bool:

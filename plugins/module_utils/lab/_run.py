@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 
 from .._engine import Engine
-from .._errors import FleetError, LabError
+from .._errors import LabError
 from . import _containers, _generation, _health, _host, _jupyter, _rescue, _state
 from ._container import Found
 from ._options import Options
@@ -90,24 +91,42 @@ class Run:
             self.options.state.forget(self.lab.name)
 
     def _clear_away(self) -> None:
-        if self.lab.state in ("started", "restarted"):
-            self._wait()
+        if self._aside and not self.lab.goes:
+            self._finish(self._aside)
         self._remove_leftovers()
+
+    def _finish(self, aside: Found) -> None:
+        """The end of an interrupted replacement: what it put aside comes back where its successor does not serve."""
+        try:
+            if self.lab.state in ("started", "restarted"):
+                self._wait()
+        except Exception as error:  # whatever it was, people get their lab back
+            self.found, self.put_aside = aside, True
+            self._go_back(self.container, self.options.state.token(self.lab.name), error)
+        self._keep_generation_of(aside)
 
     def _remove_leftovers(self) -> None:
         for leftover in self.plan.leftovers:
-            _containers.remove(self.engine, leftover.container, self.lab)
+            if leftover is not self.found:
+                _containers.remove(self.engine, leftover.container, self.lab)
+
+    def _prefer_what_served(self) -> None:
+        """Of the two containers that an interrupted replacement left, the one to come back to is one that served."""
+        aside = self._aside
+        if aside and _jupyter.ready(self._old.as_created):
+            self._keep_generation_of(aside)
+        elif aside:
+            self._bring_over()
+            _containers.remove(self.engine, self.container, self.lab)
+            _containers.rename(self.engine, aside.container, self.lab.name)
+            self.found, self.container = aside, aside.container
 
     def _replace(self) -> None:
         """The new container is made before the old one ends; the old one comes back if the new one does not serve."""
+        self._prefer_what_served()
         old, token_before = self._old, self.options.state.token(self.lab.name)
         self._remove_leftovers()  # they have the names that are needed now
-        self._write_token()
-        try:
-            new = self._new_container(self.lab.name + NEXT)
-        except FleetError:
-            self._write_back(token_before)
-            raise
+        new = self._new_container(self.lab.name + NEXT)
         try:
             self._swap(old, new)
         except Exception as error:  # whatever it was, people get their lab back
@@ -120,6 +139,8 @@ class Run:
         if old.running:
             self._stop()
         self._bring_over()
+        # Not before: a lab that goes on after an interrupted run still has the token that it was started with.
+        self._write_token()
         if self._has("own work directory"):
             _host.own_work_dir(self.lab)
         if not old.lab.ephemeral:
@@ -142,7 +163,7 @@ class Run:
         self._write_back(token_before)
         if self.rescued:
             shutil.rmtree(self.rescued, ignore_errors=True)  # the container that is put back has it all
-        if self._has("own work directory"):
+        if _host.work_dir_step(old.as_created):
             _host.own_work_dir(old.as_created)
         if self._served:
             _containers.start(self.engine, old.container, old.lab)
@@ -159,13 +180,17 @@ class Run:
         return "The lab is back on what it ran on before."
 
     def _begin(self) -> None:
+        self.options.state.note("unserved", self.lab)
         _containers.start(self.engine, self.container, self.lab)
         self.started, self.seen = True, False
 
     def _keep_generation(self) -> None:
+        self._keep_generation_of(self._old)
+
+    def _keep_generation_of(self, old: Found) -> None:
         """Going back is no new generation, or doing it twice would go forward."""
         if self.options.generation == "declared":
-            _generation.keep(self.engine, self.options.state, self._old)
+            _generation.keep(self.engine, self.options.state, old)
 
     def _wait(self) -> None:
         """Until it is as well as is asked for; one that was left alone need only answer."""
@@ -190,11 +215,12 @@ class Run:
         except LabError as error:
             error.details.setdefault("log", _containers.log_tail(self.engine, self.container))
             raise
+        self.options.state.forget_note("unserved", self.lab.name)
 
     def _bring_over(self) -> None:
         """What was saved beside the work; nothing of an ephemeral lab, which has no work."""
         if self._old.lab.work_dir:
-            self.rescued = _rescue.carry(self.engine, self._old, self.options.state_dir)
+            self.rescued = _rescue.carry(self.engine, self._old, self.lab, self.options.state_dir)
 
     def _has(self, action: str) -> bool:
         return any(step.action == action for step in self.plan.steps)
@@ -202,7 +228,8 @@ class Run:
     @property
     def _served(self) -> bool:
         """Whether people had the lab: it ran, or an earlier run had stopped it to replace it."""
-        return self._old.running or (self._has("put back") and self.plan.wanted.state != "stopped")
+        interrupted = self._has("put back") or bool(self.plan.leftovers)
+        return self._old.running or (interrupted and self.plan.wanted.state != "stopped")
 
     @property
     def _old(self) -> Found:
@@ -210,8 +237,14 @@ class Run:
             raise LabError(f"{self.lab.name} has no container.")
         return self.found
 
+    @property
+    def _aside(self) -> Found | None:
+        """What an interrupted replacement put aside, if it did."""
+        return next((item for item in self.plan.leftovers if item.name == self.lab.name + PREVIOUS), None)
+
     def _new_container(self, name: str) -> str:
         private = self.options.state.of(self.lab.name)
+        os.makedirs(private, exist_ok=True)
         return _containers.create(self.engine, self.lab, name, private, self.options.stop_timeout)
 
     def _write_token(self) -> None:

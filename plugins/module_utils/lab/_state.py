@@ -18,6 +18,8 @@ from ._container import server_config
 from ._declared import check_token
 from ._lab import Lab, digest, from_label, to_note
 
+CONFIG = "jupyter_server_config.json"
+
 
 @dataclass(frozen=True)
 class StateDir:
@@ -42,16 +44,25 @@ class StateDir:
         try:
             _replace(os.path.join(self.of(lab.name), "token"), token, lab.ids, 0o400)
             config = json.dumps(server_config(lab), indent=1)
-            _replace(os.path.join(self.of(lab.name), "jupyter_server_config.json"), config, lab.ids, 0o400)
+            _replace(os.path.join(self.of(lab.name), CONFIG), config, lab.ids, 0o400)
         except OSError as error:
             raise LabError(
                 f"{lab.name}: its token could not be given to {lab.owner}: {error.strerror}; become root for this "
                 "task, or declare yourself as owner."
             ) from error
 
+    def holds(self, lab: Lab) -> bool:
+        """Whether what a lab was given is as it was written. Without a token of its own nothing was given yet."""
+        if lab.state == "absent" or not lab.token:
+            return True
+        with contextlib.suppress(OSError, ValueError):
+            config = Path(self.of(lab.name), CONFIG).read_text()
+            return self.token(lab.name) == lab.token and json.loads(config) == server_config(lab)
+        return False
+
     def note(self, kind: str, lab: Lab) -> None:
-        """Keep what a lab is: as it was last ``declared``, so that drift can be told from it, or in ``generations``
-        as it was before its last change. A container's label cannot change.
+        """Keep what a lab is: as it was last ``declared``, so that drift can be told from it, in ``generations`` as it
+        was before its last change, or ``unserved`` until its server was seen. A container's label cannot change.
         """
         os.makedirs(os.path.join(self.path, kind), exist_ok=True)
         os.chmod(self.path, 0o700)
@@ -78,7 +89,7 @@ class StateDir:
 
     def forget(self, lab_name: str) -> None:
         """The token goes too: an ephemeral lab's successor has another."""
-        for name in ("token", "jupyter_server_config.json"):
+        for name in ("token", CONFIG):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(self.of(lab_name), name))
         with contextlib.suppress(OSError):

@@ -25,7 +25,7 @@ LAB = Lab(name="ana", port=10000, work_dir="/w/ana", owner="1000:100", image_dig
 def found(lab=LAB, status="running", name=None):
     return Found(
         lab=replace(lab, state="started" if status == "running" else "stopped"), container="c", name=name or lab.name,
-        status=status, health="", started_at="", restarts=0, networks=("bridge",), as_created=lab,
+        status=status, health="", started_at="", restarts=0, networks={"bridge": "1"}, as_created=lab,
     )  # fmt: skip
 
 
