@@ -27,10 +27,13 @@ from ansible_collections.myjupyter.fleet.plugins.modules.image import OPTIONS
 from ansible_collections.myjupyter.fleet.plugins.plugin_utils._courier_action import CourierAction
 
 SECONDS = 2
+BEGIN = "=== myjupyter"
 
 
 class FollowedAction(ActionBase):
     """An action that runs a module which says in a file how far it is."""
+
+    _supports_async = True
 
     def followed(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """The module's result, after its lines were shown."""
@@ -57,9 +60,10 @@ class FollowedAction(ActionBase):
 
     def read_from(self, path: str, offset: int) -> str:
         """What a file on the host has after ``offset`` bytes; empty where there is no file."""
-        command = f"tail -c +{offset + 1} {shlex.quote(path)} 2>/dev/null || true"
-        # A terminal, which some ways to become root need, ends lines its own way.
-        return self._low_level_execute_command(command)["stdout"].replace("\r\n", "\n")
+        command = f"echo {BEGIN}; tail -c +{offset + 1} {shlex.quote(path)} 2>/dev/null || true"
+        # A terminal, which some ways to become root need, ends lines its own way; and sudo says something of its own.
+        said = self._low_level_execute_command(command)["stdout"].replace("\r\n", "\n")
+        return said.partition(f"{BEGIN}\n")[2]
 
 
 class ActionModule(CourierAction, FollowedAction):

@@ -71,12 +71,17 @@ def _finish(module: AnsibleModule, parse: Any, act: Callable[[Any], dict[str, An
     except FleetError as error:
         if not module._diff:
             error.details.pop("diff", None)
+        _warn(module, error.details)
         module.fail_json(msg=str(error), **error.details)
-    for warning in result.pop("warnings", []):
-        module.warn(warning)
+    _warn(module, result)
     if not module._diff:
         result.pop("diff", None)
     module.exit_json(**result)
+
+
+def _warn(module: AnsibleModule, result: dict[str, Any]) -> None:
+    for warning in result.pop("warnings", []):
+        module.warn(warning)
 
 
 def _act(module: AnsibleModule, wanted: Any, act: Any, without_engine: Any) -> dict[str, Any]:

@@ -182,6 +182,15 @@ options:
       - So do labs of a roster; they come and go with it, as the role P(myjupyter.fleet.jupyter_roster#role) tells.
     type: bool
     default: false
+  images_to_come:
+    description:
+      - In a check, the images that the run makes anew before it comes to the labs. Labs that use one are foretold to be
+        replaced.
+      - The role P(myjupyter.fleet.jupyter_labs#role) names what a check of the role
+        P(myjupyter.fleet.jupyter_image#role) found to be built.
+    type: list
+    elements: str
+    default: []
   when_busy:
     description:
       - What to do with a change that would end processes of a lab in which a kernel is executing.
@@ -367,6 +376,7 @@ LAB = {
 OPTIONS = {
     "labs": {"type": "list", "elements": "dict", "required": True, "options": LAB},
     "purge": {"type": "bool", "default": False},
+    "images_to_come": {"type": "list", "elements": "str", "default": []},
     "when_busy": {"type": "str", "default": "defer", "choices": ["defer", "force"]},
     "wait": {"type": "bool", "default": True},
     "wait_for": {"type": "str", "default": "answer", "choices": ["answer", "health", "kernel"]},

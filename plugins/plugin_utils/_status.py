@@ -101,6 +101,11 @@ def in_trouble(lab: Mapping[str, Any]) -> bool:
     return not lab["healthy"] and not at_rest
 
 
+def unknown(lab: Mapping[str, Any]) -> bool:
+    """Whether nobody could tell what goes on in a lab, which counts as busy."""
+    return lab["busy"] and not lab["kernels"]
+
+
 def last_activity(lab: Mapping[str, Any]) -> str:
     """When a kernel last did something (ISO 8601); empty without kernels."""
     return max((kernel.get("last_activity") or "" for kernel in lab["kernels"]), default="")
@@ -115,7 +120,8 @@ def summary(status: Mapping[str, Any]) -> str:
         f"{len(labs)} lab{'s' * (len(labs) != 1)}",
         *_count(sum(map(in_trouble, labs)), "in trouble"),
         *_count(sum(bool(lab["drift"]) for lab in labs), "drifted"),
-        *_count(sum(lab["busy"] for lab in labs), "busy"),
+        *_count(sum(lab["busy"] and not unknown(lab) for lab in labs), "busy"),
+        *_count(sum(map(unknown, labs)), "that could not be asked"),
     ]
     return ", ".join(parts)
 
@@ -180,6 +186,7 @@ def _seconds(when: str) -> float | None:
 def _row(lab: Mapping[str, Any]) -> tuple[str, ...]:
     executing = sum(kernel["state"] == "busy" for kernel in lab["kernels"])
     kernels = f"{len(lab['kernels'])} ({executing} busy)" if executing else str(len(lab["kernels"]))
+    kernels = "?" if unknown(lab) else kernels
     drift = ", ".join(sorted(lab["drift"])) or "-"
     version = lab["jupyterlab_version"] or "-"
     return (lab["host"], lab["name"], state_of(lab), kernels, memory_of(lab["memory"]), version, drift, lab["url"])

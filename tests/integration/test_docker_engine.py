@@ -152,7 +152,9 @@ def test_daemon_json_keeps_what_it_said_and_gets_what_it_lacked(fleet):
 
 def test_a_mirror_is_loaded_without_a_restart(fleet):
     before = fleet.on("debian12", "pidof dockerd")
+    fleet.on("debian12", "chown nobody:adm /etc/docker/daemon.json")
     output = fleet.run("debian12", daemon={"registry-mirrors": ["http://127.0.0.1:9/"]})
+    assert fleet.on("debian12", "stat -c %U:%G /etc/docker/daemon.json") == "nobody:adm"
     assert output.count("debian12") == 1
     assert "127.0.0.1:9" in fleet.on("debian12", "docker info")
     assert fleet.on("debian12", "pidof dockerd") == before

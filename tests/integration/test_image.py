@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from tests import ROOT
 from tests.conftest import ModuleFailed
 from tests.integration.images import action
 
@@ -177,6 +181,18 @@ def test_progress_is_written_while_it_runs(images, tmp_path):
     log.unlink()
     assert "log" not in images.image(requirements=["cowsay==6.0"], post_build=[hook], log=str(log))
     assert not log.exists()
+
+
+def test_a_build_may_run_on_its_own(images):
+    """As with Ansible's async and poll."""
+    done = subprocess.run(
+        [Path(sys.executable).parent / "ansible", "localhost", "-m", "myjupyter.fleet.image", "-B", "120", "-P", "1",
+         "-a", json.dumps({"name": images.name, "base": images.base, "environment": {"A": "1"}}),
+         "-e", f"ansible_python_interpreter={sys.executable}"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0 and "CHANGED" in done.stdout, done.stdout + done.stderr
+    assert images.inspect()
 
 
 @pytest.mark.parametrize(

@@ -217,6 +217,14 @@ def test_labs_of_another_state_directory_are_another_user_s(host):
     assert not host.labs(host.lab("a"), state_dir=str(host.path / "linked"))["changed"]
 
 
+def test_a_check_knows_of_images_that_the_run_makes_first(host):
+    host.labs(host.lab())
+    images = {"images_to_come": [host.image]}
+    assert [step["action"] for step in host.labs(host.lab(), check=True, **images)["steps"]] == ["replace"]
+    assert not host.labs(host.lab(), **images)["changed"]
+    assert not host.labs(host.lab(), check=True, images_to_come=["other"])["changed"]
+
+
 def test_ten_at_once_all_come_up(host):
     labs = [host.lab(f"n{number}") for number in range(10)]
     done = host.labs(*labs)

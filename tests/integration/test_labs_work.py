@@ -258,6 +258,11 @@ def test_a_new_lab_that_does_not_come_up_tells_why(host):
     assert "nonsense" in " ".join(failure.value.result["log"])
 
 
+def test_an_ephemeral_lab_that_ends_at_once_says_what_became_of_its_log(host):
+    with pytest.raises(ModuleFailed, match="ended instead of serving, and its log went with it: without ephemeral"):
+        host.labs(host.lab(ephemeral=True, env={"DOCKER_STACKS_JUPYTER_CMD": "nonsense"}))
+
+
 def test_a_lab_that_ends_again_and_again_is_not_busy(host):
     with pytest.raises(ModuleFailed):
         host.labs(host.lab(env={"DOCKER_STACKS_JUPYTER_CMD": "nonsense"}))

@@ -46,6 +46,12 @@ def test_site_status_down(host, inventory, playbook):
     server = host.server()
     assert server.execute(server.start_kernel(), "import tabulate; print(tabulate.__version__)") == "0.9.0\n"
     assert changed(playbook("-i", inventory, "site.yml")) == 0
+    newer = ("-e", '{"jupyter_image_requirements": ["tabulate==0.8.10"]}')
+    foretold = playbook("-i", inventory, "site.yml", "--check", *newer).stdout
+    assert f"1 lab run, 1 changed ({host.name()})" in foretold, "its image will be another"
+    foretold = playbook("-i", inventory, "playbooks/upgrade.yml", "--check", *newer).stdout
+    assert f"localhost: {host.name()}" in foretold and "nothing to move" not in foretold
+    assert changed(playbook("-i", inventory, "site.yml", "--check")) == 0
 
     shown = playbook("-i", inventory, "playbooks/status.yml").stdout
     assert re.search(rf"{host.name()} +healthy +1 ", shown) and host.token() not in shown

@@ -255,6 +255,19 @@ def test_relative_paths_begin_where_the_user_is(nobody, tmp_path):
     assert "changed=0" in nobody(**options).stdout
 
 
+@pytest.mark.parametrize("how", [{"serial": 1}, {"strategy": "free"}])
+def test_a_roster_needs_all_its_hosts_at_once(nobody, playbook, tmp_path, how):
+    inventory = json.loads((tmp_path / "inventory.json").read_text())
+    inventory["all"]["hosts"]["there"] = inventory["all"]["hosts"]["here"]
+    (tmp_path / "inventory.json").write_text(json.dumps(inventory))
+    play = {"hosts": "all", "gather_facts": False, "roles": ["myjupyter.fleet.jupyter_roster"], **how}
+    (tmp_path / "play.json").write_text(json.dumps([play]))
+    done = playbook("-i", tmp_path / "inventory.json", tmp_path / "play.json", "-e", "jupyter_roster_file=class.csv",
+                    check=False, cwd=tmp_path)  # fmt: skip
+    said = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode and "The roster needs what all its hosts have, and has not heard of" in said
+
+
 def test_a_name_that_would_lead_elsewhere_is_refused(nobody, playbook, tmp_path):
     done = nobody(check=False, jupyter_roster_name="Stats/101")
     said = " ".join((done.stdout + done.stderr).split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from ansible.errors import AnsibleFilterError
@@ -31,6 +32,11 @@ SAID = {
     "three": {"msg": "No Docker Engine listens at /var/run/docker.sock: install one."},
     "four": {"labs": []},
 }
+
+
+def test_a_lab_that_could_not_be_asked_is_not_told_as_busy():
+    lines = fleet_status({"one": {"labs": [{**ANA, "kernels": []}]}})
+    assert re.search(r"healthy +\? +300 MB", lines[1]) and lines[-1] == "1 host, 1 lab, 1 that could not be asked"
 
 
 def test_the_table_has_trouble_first_and_lines_up():

@@ -85,16 +85,18 @@ def _validate(dockerd: str, text: str) -> None:
 
 
 def _write(path: str, text: str) -> None:
-    """Replace a file in one step, keeping its mode, and a link to it."""
+    """Replace a file in one step, keeping its mode, its owner, and a link to it."""
     path = os.path.realpath(path)
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    mode = 0o600 if path in PRIVATE else 0o644
+    mode, owner = 0o600 if path in PRIVATE else 0o644, (-1, -1)
     with contextlib.suppress(FileNotFoundError):
-        mode = os.stat(path).st_mode & 0o777
+        about = os.stat(path)
+        mode, owner = about.st_mode & 0o777, (about.st_uid, about.st_gid)
     handle, new = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".myjupyter-")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
+        os.chown(new, *owner)
         os.chmod(new, mode)
         os.replace(new, path)
     except OSError as error:

@@ -245,8 +245,9 @@ def health(engine: Engine, container: str, lab: Lab) -> tuple[str, str]:
 
 def check_alive(engine: Engine, container: str, lab: Lab) -> None:
     """Raise LabError, with the log's last lines, for a container that ended or that ends again and again."""
-    with translated(f"inspect the lab {lab.name}"):
-        about = engine.api.inspect_container(container)
+    about = inspected(engine, container)
+    if about is None:
+        raise LabError(f"{lab.name} ended instead of serving, and its log went with it: without ephemeral, it stays.")
     state = about["State"]
     ended = state["Status"] in ("exited", "dead") or about.get("RestartCount", 0) >= CRASHES
     if ended:

@@ -309,8 +309,9 @@ def _config(at: str, value: Mapping[str, Any]) -> dict[str, Any]:
         if options is not None and not isinstance(options, Mapping):
             raise InvalidInput(f"{at}.config.{key}", options, "should be a mapping, such as {allow_origin: '*'}.")
         for option, (harmless, instead) in OWN_OPTIONS.items() if key == "ServerApp" else ():
-            if (options or {}).get(option) not in (None, *harmless):
-                raise InvalidInput(f"{at}.config.ServerApp.{option}", options[option], f"is said by {instead}.")
+            said = (options or {}).get(option)
+            if said not in (None, *harmless):
+                raise InvalidInput(f"{at}.config.ServerApp.{option}", said, f"is said by {instead}.")
         if "token" in (options or {}):
             raise InvalidInput(f"{at}.config.{key}.token", "(hidden)", f"{SHOWN}: use token or token_file.")
     return {key: options or {} for key, options in value.items()}

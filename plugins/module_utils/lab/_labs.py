@@ -49,7 +49,7 @@ def make_so(engine: Engine, declared: list[Lab], options: Options, check: bool) 
     if not any(plan.steps for plan in plans) and (check or not _troubled(plans)):
         return _left_alone(plans, declared, options, check)
     if check:
-        warnings = [*_images_to_come(plans), *_stays(declared, options)]
+        warnings = [*_images_to_come(plans, options), *_stays(declared, options)]
         return _report(_change.judged(engine, plans, options), options, warnings)
     with _alone.alone(options.state_dir, options.wait_timeout):
         # A run that was waited for has changed what was found.
@@ -127,6 +127,8 @@ def _plans(
     labs = assign_ports(settled, found, [*seen.taken, *_processes(settled, found)], options.first_port, going)
     digests = _containers.digests(engine, {lab.image for lab in needed})
     missing = {lab.image for lab in needed} - set(digests)
+    if check:
+        digests = {name: is_now for name, is_now in digests.items() if not _comes(name, options)}
     if not check:
         _refuse_missing(needed, missing, options)
     labs = [replace(lab, image_digest=digests.get(lab.image, "")) for lab in labs]
@@ -278,13 +280,21 @@ def _can_be_pulled(image: str) -> bool:
     return "/" in image
 
 
-def _images_to_come(plans: list[LabPlan]) -> list[str]:
+def _comes(image: str, options: Options) -> bool:
+    return _with_tag(image) in map(_with_tag, options.images_to_come)
+
+
+def _with_tag(image: str) -> str:
+    return image if ":" in image.rpartition("/")[2] else f"{image}:latest"
+
+
+def _images_to_come(plans: list[LabPlan], options: Options) -> list[str]:
     """In a check, the run that is foretold may build an image before it comes to the labs."""
     images = {plan.wanted.image for plan in plans if plan.wanted.state != "absent" and not plan.wanted.image_digest}
     return [
         f"The image {image} is not on this host: the run needs it to be built before its labs."
         for image in sorted(images)
-        if not _can_be_pulled(image)
+        if not _can_be_pulled(image) and not _comes(image, options)
     ]
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -23,6 +23,7 @@ class Options:
     first_port: int = 10000
     hostname: str = ""
     purge: bool = False
+    images_to_come: Sequence[str] = ()
     when_busy: str = "defer"
     wait: bool = True
     wait_for: str = "answer"
