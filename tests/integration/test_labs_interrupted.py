@@ -15,9 +15,7 @@ CUTS = [
     ("_containers.create", "after"),
     ("_containers.stop", "after"),
     ("_state.StateDir.write", "after"),
-    ("_containers.rename", "after"),
     ("_containers.start", "before"),
-    ("_run.Run._wait", "before"),
     ("_run.Run._wait", "after"),
 ]
 
