@@ -20,6 +20,9 @@ DECIDING = (
     *(f"jupyter_image_{name}" for name in ("environment", "post_build", "build_args", "platform", "labels", "path")),
 )
 
+# What hosts have to say alike that get their image from one builder.
+SHARED = ("delivery", "builder", "name", "state", "base", "requirements", "constraints", "packages", "path")
+
 
 def images(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """The images that hosts are to have, each once, by a digest of what it is declared as."""
@@ -30,6 +33,27 @@ def images(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> d
         name = hostvars[host].get("jupyter_image_name") or "myjupyter"
         found.setdefault(key, {"name": str(name), "hosts": [], "declared": declared})["hosts"].append(host)
     return found
+
+
+def mixture(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> str:
+    """The sentence that says which hosts cannot get one image from one builder; empty where all can."""
+    first: tuple[str, dict[str, str]] | None = None
+    for host in hosts:
+        try:
+            said = {name: _digest(hostvars[host].get(f"jupyter_image_{name}")) for name in SHARED}
+        except Exception:  # a variable that cannot be read is told by the task that needs it
+            continue
+        if host == hostvars[host].get("jupyter_image_builder"):
+            del said["delivery"]  # it has what it builds
+        differing = [name for name in said if first and said[name] != first[1].get(name, said[name])]
+        if first and differing:
+            options = ", ".join(f"jupyter_image_{name}" for name in differing)
+            return (
+                f"jupyter_image: {first[0]} and {host} differ in {options}, and one image goes to all hosts of a run: "
+                "run each kind of hosts by itself, with --limit or in a play of its own."
+            )
+        first = first or (host, said)
+    return ""
 
 
 def refusal(manifest: Mapping[str, Any], host: str, hostvars: Mapping[str, Any], facts: Mapping[str, Any]) -> str:

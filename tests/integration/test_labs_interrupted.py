@@ -90,6 +90,16 @@ def test_a_token_file_that_somebody_edited_is_written_again(host):
     assert host.inspect()["State"]["StartedAt"] == before and file.stat().st_mode & 0o777 == 0o400
 
 
+def test_a_lab_whose_token_is_gone_gets_another_one(host):
+    host.labs(host.lab())
+    before = host.token()
+    host.engine.stop(host.name())
+    (host.path / "state/labs" / host.name() / "token").unlink()
+    host.labs(host.lab())
+    assert host.token() != before and host.server().ask("api/status")
+    assert not host.labs(host.lab())["changed"]
+
+
 def test_a_work_directory_that_was_moved_away_is_not_passed_over(host):
     """A lab goes on in the directory that it was started with, wherever that is now."""
     host.labs(host.lab())

@@ -203,6 +203,38 @@ def test_pins_hold_for_the_python_that_is_meant():
     assert "manylinux_2_34_x86_64" in _wheels.platforms("x86_64")
 
 
+class Broken(dict):
+    """The variables of a host of which one cannot be read."""
+
+    def get(self, name, default=None):
+        raise ValueError(name)
+
+
+@pytest.mark.parametrize(
+    ("hostvars", "expected"),
+    [
+        ({"a": {}, "b": {}}, ""),
+        ({"a": {"jupyter_image_name": "x"}, "b": {"jupyter_image_name": "y"}}, "a and b differ in jupyter_image_name,"),
+        ({"a": {}, "b": {"jupyter_image_requirements": ["x"]}}, "a and b differ in jupyter_image_requirements,"),
+        (
+            {"a": {"jupyter_image_delivery": "stream"}, "b": {"jupyter_image_delivery": "build"}},
+            "jupyter_image_delivery",
+        ),
+        (
+            {
+                "a": {"jupyter_image_delivery": "stream", "jupyter_image_builder": "b"},
+                "b": {"jupyter_image_delivery": "build", "jupyter_image_builder": "b"},
+            },
+            "",
+        ),
+        ({"a": {"jupyter_image_name": "x"}, "b": Broken(), "c": {"jupyter_image_name": "x"}}, ""),
+    ],
+)
+def test_one_image_goes_to_all(hostvars, expected):
+    said = _bundled.mixture(hostvars, hostvars)
+    assert expected in said and bool(said) == bool(expected)
+
+
 def test_hosts_with_the_same_recipe_share_an_image():
     said = {"jupyter_image_requirements": ["pandas"], "jupyter_image_packages": []}
     hostvars = {"a": said, "b": {**said, "jupyter_image_index_url": "https://x/", "jupyter_image_delivery": "stream"}}

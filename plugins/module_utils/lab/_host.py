@@ -111,6 +111,9 @@ def astray(found: Found) -> str:
     if not path or not found.process:
         return ""
     with contextlib.suppress(OSError):
+        # From inside of a container, a process of that number is another one.
+        if found.container not in Path(f"/proc/{found.process}/cgroup").read_text():
+            return ""
         seen, here = os.stat(f"/proc/{found.process}/root{work_target(found.as_created)}"), os.stat(path)
         if (seen.st_dev, seen.st_ino) != (here.st_dev, here.st_ino):
             return f"another directory is at {path} now, and it still works in the one that was there"

@@ -126,6 +126,7 @@ class Run:
         self._prefer_what_served()
         old, token_before = self._old, self.options.state.token(self.lab.name)
         self._remove_leftovers()  # they have the names that are needed now
+        self._choose_token()
         new = self._new_container(self.lab.name + NEXT)
         try:
             self._swap(old, new)
@@ -247,11 +248,14 @@ class Run:
         os.makedirs(private, exist_ok=True)
         return _containers.create(self.engine, self.lab, name, private, self.options.stop_timeout)
 
-    def _write_token(self) -> None:
+    def _choose_token(self) -> None:
         """A lab without a token gets one here, so that a check makes none."""
         if not self.lab.token:
             token = _state.new_token()
             self.lab = replace(self.lab, token=token, token_digest=_state.token_digest(token))
+
+    def _write_token(self) -> None:
+        self._choose_token()
         self.options.state.write(self.lab, self.lab.token)
 
     def _write_back(self, token: str) -> None:
