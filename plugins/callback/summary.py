@@ -42,7 +42,9 @@ class CallbackModule(CallbackBase):
         self.trouble = {}
 
     def v2_runner_on_ok(self, result):
-        self._note(result)
+        # One that tells nothing, as with no_log or while it goes on by itself, is none of which 0 labs could be told.
+        if any("labs" in said for said in _told(result)):
+            self._note(result)
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
         self._note(result)
@@ -62,7 +64,7 @@ class CallbackModule(CallbackBase):
         if result.task.resolved_action != TASK or only_looked:
             return
         known = self.labs.setdefault(result.host.get_name(), {})
-        for said in result.result.get("results") or [result.result]:
+        for said in _told(result):
             for lab in said.get("labs", []):
                 changed = lab["changed"] or known.get(lab["name"], lab)["changed"]
                 known[lab["name"]] = {**lab, "changed": changed}
@@ -72,6 +74,10 @@ class CallbackModule(CallbackBase):
             self._display.banner("LABS")
             for host in sorted({*self.labs, *self.trouble}):
                 self._display.display(f"{host}: {line(self.labs.get(host, {}), self.trouble.get(host, ''))}")
+
+
+def _told(result):
+    return result.result.get("results") or [result.result]
 
 
 def line(labs, trouble):
