@@ -20,7 +20,7 @@ DECIDING = (
     *(f"jupyter_image_{name}" for name in ("environment", "post_build", "build_args", "platform", "labels", "path")),
 )
 
-# What hosts have to say alike that get their image from one builder.
+# What hosts have to say alike that get their image from one builder, where they say it.
 SHARED = ("delivery", "builder", "name", "state", "base", "requirements", "constraints", "packages", "path")
 
 
@@ -40,11 +40,12 @@ def mixture(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> 
     first: tuple[str, dict[str, str]] | None = None
     for host in hosts:
         try:
-            said = {name: _digest(hostvars[host].get(f"jupyter_image_{name}")) for name in SHARED}
+            values = {name: hostvars[host].get(f"jupyter_image_{name}") for name in SHARED}
+            said = {name: _digest(value) for name, value in values.items() if value}
         except Exception:  # a variable that cannot be read is told by the task that needs it
             continue
         if host == hostvars[host].get("jupyter_image_builder"):
-            del said["delivery"]  # it has what it builds
+            said.pop("delivery", None)  # it has what it builds
         differing = [name for name in said if first and said[name] != first[1].get(name, said[name])]
         if first and differing:
             options = ", ".join(f"jupyter_image_{name}" for name in differing)

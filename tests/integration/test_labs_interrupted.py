@@ -45,11 +45,30 @@ def test_a_replacement_may_end_anywhere(host, where, when):
     assert generation(host) == "GENERATION=1"
 
 
+def test_who_works_in_the_new_lab_of_a_cut_run_is_not_disturbed(host):
+    first, second = (host.lab(env={"GENERATION": str(number)}) for number in (1, 2))
+    host.labs(first)
+    host.cut("_run.Run._wait", "after", second)
+    server = host.server()
+    kernel = server.start_kernel()
+    server.execute(kernel, "import time; time.sleep(120)", wait=False)
+    before = host.inspect()["State"]["StartedAt"]
+    assert "a kernel is executing" in host.labs(second, wait_for="kernel")["deferred"][0]["reason"]
+    assert host.inspect()["State"]["StartedAt"] == before
+    server.ask(f"api/kernels/{kernel}", "DELETE")
+    host.labs(host.lab(env={"GENERATION": "3"}))
+    host.labs(host.lab(env={"GENERATION": "3"}), generation="previous")
+    assert generation(host) == "GENERATION=2"
+
+
 def test_what_was_cut_while_it_did_not_come_up_gives_the_old_lab_back(host):
     host.labs(host.lab())
     before = host.inspect()["Id"]
     broken = host.lab(env=BROKEN)
     host.cut("_run.Run._wait", "before", broken)
+    until = time.monotonic() + 30
+    while host.inspect()["RestartCount"] < 3 and time.monotonic() < until:
+        time.sleep(0.2)
     assert [step["action"] for step in host.labs(broken, check=True)["steps"]] == ["clear away"]
     with pytest.raises(ModuleFailed, match="The lab is back on what it ran on before"):
         host.labs(broken)
@@ -159,6 +178,8 @@ def test_a_lab_of_a_network_that_was_made_anew_starts(host):
     network = host.name("net")
     host.engine.create_network(network)
     try:
+        host.labs(host.lab(networks=[network], state="stopped"))
+        assert not host.labs(host.lab(networks=[network], state="stopped"))["changed"]
         host.labs(host.lab(networks=[network]))
         host.labs(host.lab(networks=[network], state="stopped"))
         host.engine.remove_network(network)

@@ -56,6 +56,12 @@ def test_one_work_directory_for_two_by_a_link(host):
     refuse(host, "each needs a directory of its own", host.lab(), host.lab("b", work_dir="linked"))
 
 
+def test_ephemeral_labs_have_no_work_to_dispute(host):
+    host.labs(host.lab(ephemeral=True))
+    host.labs(host.lab("b", ephemeral=True))
+    assert host.exists() and host.exists("b")
+
+
 def test_a_port_of_a_process_at_another_address(host):
     host.labs(host.lab(port=host.first_port))
     before = host.inspect()["State"]["StartedAt"]

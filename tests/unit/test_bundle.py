@@ -215,7 +215,11 @@ class Broken(dict):
     [
         ({"a": {}, "b": {}}, ""),
         ({"a": {"jupyter_image_name": "x"}, "b": {"jupyter_image_name": "y"}}, "a and b differ in jupyter_image_name,"),
-        ({"a": {}, "b": {"jupyter_image_requirements": ["x"]}}, "a and b differ in jupyter_image_requirements,"),
+        (
+            {"a": {"jupyter_image_requirements": ["y"]}, "b": {}, "c": {"jupyter_image_requirements": ["x"]}},
+            "a and c differ in jupyter_image_requirements,",
+        ),
+        ({"a": {"jupyter_image_requirements": ["y"]}, "b": {"jupyter_image_requirements": []}}, ""),
         (
             {"a": {"jupyter_image_delivery": "stream"}, "b": {"jupyter_image_delivery": "build"}},
             "jupyter_image_delivery",

@@ -24,7 +24,7 @@ OTHER_FILES = re.compile(
     + r"""(?:-[rc]|--(?:requirement|constraint)\b|\.\.?/|\.(?:["'\[\],\s]|$)|(?:[\w.\[\],-]+\s*@\s*|git\+)?file:)""",
     re.M,
 )
-EDITABLE = re.compile(ITEM + r"(?:-e|--editable\b)", re.M)
+EDITABLE = re.compile(r"""^(?:\s*-|[^#\n]*[\[,])\s*["']?(?:-e|--editable)[\s=]+["']?(?!git\+|https?:)""", re.M)
 # A pyproject.toml describes something to install where it has both, in any of TOML's spellings; else tools' settings.
 TABLES = [
     re.compile(rf"""^\s*(?:\[\s*["']?{name}["']?\s*[\].]|["']?{name}["']?\s*[.=])""", re.M)

@@ -22,8 +22,8 @@ LOG_LINES = 20
 ASK_VERSIONS = "import platform, importlib.metadata as m; print(platform.python_version(), m.version('jupyterlab'))"
 # The end of a chain of processes in which no kernel has been started.
 SERVER = re.compile(
-    r"/(?:start\.sh|start-(?:notebook|singleuser)\.(?:sh|py))(?:\s|$)"
-    r"|\bjupyter[ -](?:lab|notebook|server|nbclassic)(?:\s|$)"
+    r"^(?:\S*/)?tini\s|/(?:start\.sh|start-(?:notebook|singleuser)\.(?:sh|py))(?:\s|$)"
+    r"|/bin/jupyter(?:-(?:lab|notebook|server|nbclassic))?(?:\s|$)"
 )
 SETTLED = 60  # seconds that a lab has to live before its restarts are history
 CRASHES = 3  # restarts by the engine after which a lab is known not to come up
@@ -217,12 +217,12 @@ def runs_server_alone(engine: Engine, found: Found) -> bool:
     try:
         with translated(f"list the processes of {found.lab.name}"):
             table = engine.api.top(found.container)
-    except EngineError:
-        return False
-    place, parent, command = (table["Titles"].index(title) for title in ("PID", "PPID", "CMD"))
-    parents = {row[parent] for row in table["Processes"]}
-    last = [row[command] for row in table["Processes"] if row[place] not in parents]
-    return len(last) == 1 and bool(SERVER.search(last[0]))
+    except EngineError as error:
+        return is_conflict(error) or is_absent(error)  # nothing runs in it just now
+    named = [dict(zip(table["Titles"], row)) for row in table.get("Processes") or []]  # none of one that has just ended
+    parents = {row.get("PPID") for row in named}
+    last = [row.get("CMD", "") for row in named if row.get("PID") not in parents]
+    return len(last) <= 1 and all(SERVER.search(command) for command in last)
 
 
 def log_tail(engine: Engine, container: str) -> list[str]:

@@ -28,7 +28,7 @@ LARGEST_ID = 2**32 - 2  # the last number stands for no user
 
 # Names that Docker takes; the length is that of a DNS label, because the name is also the host name inside.
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,62}")
-IMAGE = re.compile(r"[\w][\w./:@+-]*", re.ASCII)
+IMAGE = re.compile(r"(?:\[[0-9a-fA-F:]+\]:\d+/)?\w[\w./:@+-]*", re.ASCII)
 SHOWN = "would show the token to everyone"
 # What of a server's configuration its container has to know too: the values that it knows, and how to say another.
 OWN_OPTIONS: dict[str, tuple[tuple[Any, ...], str]] = {
@@ -340,8 +340,10 @@ def _refuse_mounts(at: str, lab: Lab) -> None:
 
 def _refuse_root(at: str, lab: Lab) -> None:
     """A server ends at once when it finds itself to be root, unless it is told otherwise."""
-    told = lab.config.get("ServerApp", {}).get("allow_root") or "allow-root" in lab.env.get("NOTEBOOK_ARGS", "")
-    if lab.owner.partition(":")[0] in ("0", "root") and not told:
+    told = lab.config.get("ServerApp", {}).get("allow_root") or re.search(
+        "allow[-_]root", lab.env.get("NOTEBOOK_ARGS", "")
+    )
+    if lab.state != "absent" and lab.owner.partition(":")[0] in ("0", "root") and not told:
         raise InvalidInput(
             f"{at}.owner", lab.owner, "is root, as whom a server runs only with config: {ServerApp: {allow_root: "
             "true}}: name another user."

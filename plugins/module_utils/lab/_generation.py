@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from .._engine import Engine
 from . import _containers
-from ._container import Found
+from ._container import DEFAULT_NETWORK, Found
 from ._lab import Lab, digest
 from ._state import StateDir
 
@@ -21,7 +21,8 @@ def keep(engine: Engine, state: StateDir, old: Found) -> None:
         return
     name = _name(state, old)
     _containers.name_image(engine, old, name)
-    state.note("generations", replace(old.lab, image=name))
+    networks = [] if list(old.networks) == [DEFAULT_NETWORK] else sorted(old.networks)
+    state.note("generations", replace(old.lab, image=name, networks=networks))
 
 
 def earlier(labs: Iterable[Lab], found: Mapping[str, Found], state: StateDir) -> list[Lab]:

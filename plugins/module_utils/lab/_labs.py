@@ -122,7 +122,6 @@ def _plans(
     going = to_purge(found, declared, others) if options.purge else {}
     staying = set(found) - set(going) - {lab.name for lab in declared}
     _refuse_one_place_for_two(needed)
-    _refuse_foreign_addresses(needed)
     _refuse_work_of_others(needed, [found[name].as_created for name in sorted(staying)])
     labs = assign_ports(settled, found, [*seen.taken, *_processes(settled, found)], options.first_port, going)
     digests = _containers.digests(engine, {lab.image for lab in needed})
@@ -149,6 +148,7 @@ def _plans(
         )
         for lab in labs
     ]
+    _refuse_foreign_addresses([plan.wanted for plan in plans if _is_to_listen(plan)])
     plans += [plan_purge(item, leftovers.get(name, ())) for name, item in going.items()]
     if any(plan.steps for plan in plans):
         from ._turns import in_turns
@@ -214,6 +214,10 @@ def _refuse_one_place_for_two(labs: list[Lab]) -> None:
             )  # fmt: skip
 
 
+def _is_to_listen(plan: LabPlan) -> bool:
+    return any(step.action in ("start", "restart", "replace") for step in plan.steps) and plan.wanted.state != "stopped"
+
+
 def _refuse_foreign_addresses(labs: list[Lab]) -> None:
     for lab in labs:
         if not _host.has_address(lab.bind_address):
@@ -227,7 +231,7 @@ def _refuse_work_of_others(labs: list[Lab], others: list[Lab]) -> None:
     """A lab that is on the host and not declared works on, in a directory of its own."""
     for lab in labs:
         for other in others:
-            if same_place(os.path.realpath(lab.work_dir), os.path.realpath(other.work_dir)):
+            if lab.work_dir and other.work_dir and same_place(*map(os.path.realpath, (lab.work_dir, other.work_dir))):
                 raise InvalidInput(
                     f"labs[{lab.name}].work_dir", lab.work_dir, f"has to do with {other.work_dir}, where the lab "
                     f"{other.name} is at work, which is not declared here: declare that one absent, or take another "
@@ -248,7 +252,8 @@ def _refuse_renamed(declared: list[Lab], found: Mapping[str, Found], renamed: Ma
 
 def _connected(item: Found, known: Mapping[str, str]) -> Found:
     """A lab without the networks that were removed and made anew under it."""
-    names = [name for name in item.lab.networks if known.get(name, item.networks[name]) == item.networks[name]]
+    # One that never ran knows none of their ids.
+    names = [name for name in item.lab.networks if item.networks[name] in ("", known.get(name, item.networks[name]))]
     return replace(item, lab=replace(item.lab, networks=names))
 
 

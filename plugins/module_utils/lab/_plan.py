@@ -112,13 +112,13 @@ def plan_lab(
     on what is not its work directory any more; ``edited``: somebody changed the file of its token or configuration.
     """
     put_back = [Step("put back", "an earlier run was interrupted")] if found and found.name != wanted.name else []
-    clear = _clearing(leftovers)
+    clear = _clearing(leftovers, found)
     if wanted.goes:
         removal = [_ending("remove", "it is declared absent", found)] if found else []
         return LabPlan(wanted, found, (*removal, *clear), leftovers)
     change = _creation(wanted) if found is None else _alteration(wanted, found)
     if found and found.running and wanted.state != "stopped" and not any(step.ends_processes for step in change):
-        change += [_ending("restart", astray, found)] if astray else []
+        change += [_ending("restart", astray, found)] if astray and found.status == "running" else []
         change += [Step("write token", "its file, or the configuration beside it, was changed")] if edited else []
     return LabPlan(wanted, found, (*before, *put_back, *change, *clear), leftovers)
 
@@ -154,7 +154,7 @@ def to_purge(found: Mapping[str, Found], declared: Iterable[Lab], others: Collec
 
 def plan_purge(found: Found, leftovers: tuple[Found, ...] = ()) -> LabPlan:
     """Away with a lab of ours that nobody declares; its work directory stays."""
-    steps = (_ending("remove", "no lab of this name is declared, and purge is on", found), *_clearing(leftovers))
+    steps = (_ending("remove", "no lab of this name is declared, and purge is on", found), *_clearing(leftovers, found))
     return LabPlan(replace(found.lab, state="absent"), found, steps, leftovers)
 
 
@@ -257,8 +257,10 @@ def _live_steps(changes: Mapping[str, tuple[Any, Any]], found: Found) -> list[St
     return steps
 
 
-def _clearing(leftovers: Collection[Found]) -> list[Step]:
-    return [Step("clear away", "an earlier run was interrupted")] if leftovers else []
+def _clearing(leftovers: Collection[Found], found: Found | None) -> list[Step]:
+    """What was put aside takes its place again where its successor does not serve, which ends that one."""
+    ends = bool(found and found.running and any(item.name.endswith(PREVIOUS) for item in leftovers))
+    return [Step("clear away", "an earlier run was interrupted", ends_processes=ends)] if leftovers else []
 
 
 def _ending(action: str, reason: str, found: Found) -> Step:

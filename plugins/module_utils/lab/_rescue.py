@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain, count
 from typing import IO
 
 from .._engine import Engine, translated
@@ -69,10 +70,16 @@ def carry(engine: Engine, found: Found, wanted: Lab, state_dir: str) -> str:
                 chunks, _about = engine.api.get_archive(found.container, f"{home}/{name}")
                 _unpack(chunks, private, [place[len(home) + 1 :] for place in mounted if _is_in(place, home)])
         work = found.lab.work_dir if there else wanted.work_dir
-        into = os.path.join(work, time.strftime("rescued-%Y%m%d-%H%M%S"))
+        into = _free(os.path.join(work or state_dir, time.strftime("rescued-%Y%m%d-%H%M%S")))
         shutil.copytree(private, into, symlinks=True)
         own_tree(into, found.lab.ids)
     return into
+
+
+def _free(path: str) -> str:
+    """The path, or with a number where two come in one second."""
+    names = chain([path], (f"{path}-{number}" for number in count(2)))
+    return next(name for name in names if not os.path.lexists(name))
 
 
 @contextlib.contextmanager

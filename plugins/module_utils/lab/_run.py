@@ -91,7 +91,7 @@ class Run:
             self.options.state.forget(self.lab.name)
 
     def _clear_away(self) -> None:
-        if self._aside and not self.lab.goes:
+        if self._aside and not self.lab.goes and not self._has("replace"):
             self._finish(self._aside)
         self._remove_leftovers()
 
@@ -101,6 +101,7 @@ class Run:
             if self.lab.state in ("started", "restarted"):
                 self._wait()
         except Exception as error:  # whatever it was, people get their lab back
+            self._bring_over_for_good()
             self.found, self.put_aside = aside, True
             self._go_back(self.container, self.options.state.token(self.lab.name), error)
         self._keep_generation_of(aside)
@@ -116,7 +117,7 @@ class Run:
         if aside and _jupyter.ready(self._old.as_created):
             self._keep_generation_of(aside)
         elif aside:
-            self._bring_over()
+            self._bring_over_for_good()
             _containers.remove(self.engine, self.container, self.lab)
             _containers.rename(self.engine, aside.container, self.lab.name)
             self.found, self.container = aside, aside.container
@@ -164,7 +165,7 @@ class Run:
         self._write_back(token_before)
         if self.rescued:
             shutil.rmtree(self.rescued, ignore_errors=True)  # the container that is put back has it all
-        if _host.work_dir_step(old.as_created):
+        if self._has("own work directory") or _host.work_dir_step(old.as_created):
             _host.own_work_dir(old.as_created)
         if self._served:
             _containers.start(self.engine, old.container, old.lab)
@@ -222,6 +223,11 @@ class Run:
         """What was saved beside the work; nothing of an ephemeral lab, which has no work."""
         if self._old.lab.work_dir:
             self.rescued = _rescue.carry(self.engine, self._old, self.lab, self.options.state_dir)
+
+    def _bring_over_for_good(self) -> None:
+        """Of a container that will not come back: what is brought over stays, whatever fails afterwards."""
+        self._bring_over()
+        self.rescued = ""
 
     def _has(self, action: str) -> bool:
         return any(step.action == action for step in self.plan.steps)

@@ -176,6 +176,13 @@ def test_an_environment_may_name_other_files(said):
     assert not interpret(environment_yml="dependencies:\n  - r-base\n  - pip:\n    - a-r b\n").conda_reads
 
 
+@pytest.mark.parametrize(
+    "said", ["- a  # as in [x], -e", "- -e git+https://a/b", "- --extra-index-url https://a", "- a-e"]
+)
+def test_an_environment_without_one_is_not(said):
+    assert interpret(environment_yml=f"dependencies:\n  - pip:\n    {said}\n      --extra-index-url x\n").conda
+
+
 @pytest.mark.parametrize("said", ["- -e .", "- '--editable=./x'", "[a, -e .]"])
 def test_an_environment_with_an_editable_install_is_refused(said):
     with pytest.raises(InvalidInput, match="/repo/environment.yml' has an editable install"):
