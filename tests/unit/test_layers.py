@@ -55,6 +55,8 @@ SHELL = {
     "_pack": "all that a bundle stands on",
     "_push": "an engine, about registries",
     "_receiver": "an engine that pushes",
+    "_refusals": "a host's disk and addresses",
+    "_report": "a host's name",
     "_rescue": "a container's files and the host's",
     "_rootfs": "mmdebstrap",
     "_roster_info": "all that a lab stands on",

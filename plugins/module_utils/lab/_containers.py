@@ -15,7 +15,7 @@ from typing import Any
 from .._engine import Engine, is_absent, is_conflict, patient, translated
 from .._errors import BuildError, EngineError, LabError
 from ._container import RUN_DIR, Found, container_config, found_from, limits
-from ._lab import LAB_LABEL, SPEC_LABEL, Lab, image_digest
+from ._lab import LAB_LABEL, SPEC_LABEL, Lab, image_digest, name_and_tag
 from ._plan import NEXT, PREVIOUS, Taken
 
 LOG_LINES = 20
@@ -107,10 +107,10 @@ def image_names(engine: Engine) -> list[str]:
 
 def pull(engine: Engine, image: str) -> None:
     """Fetch an image from its registry. Raises BuildError."""
-    name, tag = (image, None) if "@" in image or ":" in image.rpartition("/")[2] else (image, "latest")
+    name, tag = name_and_tag(image)
     try:
         with translated(f"pull {image}"), patient(engine) as api:
-            for line in api.pull(name, tag=tag, stream=True, decode=True):
+            for line in api.pull(name, tag=tag or None, stream=True, decode=True):
                 if "error" in line:
                     raise EngineError(f"Could not pull {image}: {line['error']}.")
     except EngineError as error:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from .._engine import Engine
 from . import _containers
 from ._container import DEFAULT_NETWORK, Found
-from ._lab import Lab, digest
+from ._lab import Lab, digest, name_and_tag
 from ._state import StateDir
 
 
@@ -62,8 +62,7 @@ def _name(state: StateDir, old: Found) -> str:
     """A name in the image's own repository, where pruning sees that somebody holds it. It never means another image.
     What is known by its id alone has no repository.
     """
-    name = old.as_created.image.partition("@")[0]
-    repository = name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name
+    repository, _tag = name_and_tag(old.as_created.image.partition("@")[0])
     repository = "myjupyter" if repository == "sha256" else repository
     return f"{repository}:{_prefix(state)}{old.lab.image_digest}"
 

@@ -95,15 +95,6 @@ def check_paths(lab: Lab, work_root: str, state_dir: str) -> None:
         raise InvalidInput(option, path, f"leads out of {root}, to {real}: name that path itself if it is meant.")
 
 
-def refuse_lost_work(lab: Lab, before: Lab) -> None:
-    """An empty directory in place of somebody's work would hide that its disk is not mounted, say."""
-    if lab.state != "absent" and lab.work_dir and lab.work_dir == before.work_dir and not os.path.lexists(lab.work_dir):
-        raise InvalidInput(
-            f"labs[{lab.name}].work_dir", lab.work_dir, "is where the lab has its work, and is not there any more: "
-            "mount its disk or put it back, or make the directory for a new beginning.",
-        )  # fmt: skip
-
-
 def astray(found: Found) -> str:
     """Why a running lab works in a directory that is not at the path of its own any more; '' where it does not, or
     where nobody can tell."""

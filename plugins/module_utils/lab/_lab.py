@@ -105,6 +105,14 @@ def same_place(one: str, other: str) -> bool:
     return bool(one and other) and (f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/"))
 
 
+def name_and_tag(image: str) -> tuple[str, str]:
+    """An image's name without its tag, and that tag: `latest` where none is given, none for one named by its digest."""
+    name, colon, tag = image.rpartition(":")
+    if "@" in image:
+        return image, ""
+    return (name, tag) if colon and "/" not in tag else (image, "latest")
+
+
 def spec_of(lab: Lab) -> dict[str, Any]:
     """All that makes a lab what it is, as plain JSON values."""
     return {key: value for key, value in asdict(lab).items() if key not in NOT_IN_SPEC}

@@ -14,8 +14,8 @@ from .._engine import Engine
 from . import _containers, _given, _host, _jupyter, _state
 from ._container import Found
 from ._lab import Lab
-from ._labs import url_of
 from ._plan import by_name, differences
+from ._report import url_of
 
 
 @dataclass(frozen=True)

@@ -123,28 +123,6 @@ def plan_lab(
     return LabPlan(wanted, found, (*before, *put_back, *change, *clear), leftovers)
 
 
-def refuse_labs_of_rosters(declared: Iterable[Lab], found: Mapping[str, Found]) -> None:
-    """A lab of a roster is changed by that roster alone: another's of the same name would take its place."""
-    for lab in declared:
-        roster = found[lab.name].as_created.roster if lab.name in found else ""
-        if roster and roster != lab.roster:
-            raise InvalidInput(
-                "labs.name", lab.name, f"is a lab of the roster {roster}: choose another name, or take the person out "
-                "of that roster."
-            )  # fmt: skip
-
-
-def refuse_labs_of_others(declared: Iterable[Lab], others: Mapping[str, Found], state_dir: str) -> None:
-    """A lab of another state directory is another user's, who has its token."""
-    for lab in declared:
-        if lab.name in others:
-            raise InvalidInput(
-                "labs.name", lab.name, f"is a lab that is kept in {others[lab.name].state_dir}, and this run keeps its "
-                f"own in {state_dir}: give that directory as state_dir, or choose another name. Where it was moved, "
-                "make it a link to where it is now."
-            )  # fmt: skip
-
-
 def to_purge(found: Mapping[str, Found], declared: Iterable[Lab], others: Collection[str] = ()) -> dict[str, Found]:
     """Those of our labs that nobody declares, by name; labs of rosters come and go with their rosters, ``others``
     are those of other users."""

@@ -19,8 +19,8 @@ from .._engine import Engine
 from ..lab import _containers, _jupyter, _state
 from ..lab._container import Found
 from ..lab._declared import NAME
-from ..lab._labs import url_of
 from ..lab._plan import by_name
+from ..lab._report import url_of
 from ._archive import archived
 from ._capacity import Capacity, memory_in, usable
 
