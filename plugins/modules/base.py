@@ -42,7 +42,8 @@ options:
   release:
     description:
       - Release of Debian or Ubuntu to build on, of the same distribution as the host. Empty for the host's own.
-      - It decides the version of Python - 3.10 in V(jammy), 3.11 in V(bookworm), 3.12 in V(noble), 3.13 in V(trixie).
+      - It decides the version of Python - 3.10 in V(jammy), 3.11 in V(bookworm), 3.12 in V(noble), 3.13 in V(trixie),
+        3.14 in V(resolute).
     type: str
     default: ''
   jupyterlab_version:

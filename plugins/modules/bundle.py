@@ -27,8 +27,8 @@ options:
     required: true
   releases:
     description:
-      - Releases of Debian (V(bookworm), V(trixie)) or Ubuntu (V(jammy), V(noble)) that hosts run. They must be of the
-        same distribution as this machine.
+      - Releases of Debian (V(bookworm), V(trixie)) or Ubuntu (V(jammy), V(noble), V(resolute)) that hosts run. They
+        must be of the same distribution as this machine.
       - Without any there are no packages, for hosts that have an engine.
     type: list
     elements: str

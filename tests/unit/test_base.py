@@ -37,7 +37,7 @@ def base(**options):
         ({"jupyterlab_version": "4.6.1.2"}, "jupyterlab_version: '4.6.1.2'"),
         ({"jupyterlab_version": "latest"}, "jupyterlab_version: 'latest'"),
         ({"jupyterlab_version": "4.6 --index-url x"}, "jupyterlab_version"),
-        ({"release": "buster"}, "release: 'buster' is not one of bookworm, trixie, jammy, noble"),
+        ({"release": "buster"}, "release: 'buster' is not one of bookworm, trixie, jammy, noble, resolute"),
         ({"packages": ["git", "--force"]}, "packages: '--force' cannot be the name"),
         ({"source": "archive"}, "archive: '' names no file"),
         ({"context": {}}, "context: [] has no Dockerfile"),
@@ -109,7 +109,12 @@ def test_a_root_filesystem_serves_every_jupyterlab():
 
 @pytest.mark.parametrize(
     ("host", "wanted", "release"),
-    [(BOOKWORM, "", "bookworm"), (BOOKWORM, "trixie", "trixie"), (NOBLE, "jammy", "jammy")],
+    [
+        (BOOKWORM, "", "bookworm"),
+        (BOOKWORM, "trixie", "trixie"),
+        (NOBLE, "jammy", "jammy"),
+        (_packages.Release("Debian GNU/Linux forky/sid", "debian", "debian", "forky"), "", "forky"),
+    ],
 )
 def test_release(host, wanted, release):
     assert _base.release(base(release=wanted), host) == release

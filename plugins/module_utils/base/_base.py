@@ -18,10 +18,12 @@ from ..image._recipe import REFERENCE
 
 LABEL = "fleet.myjupyter.made-from"
 ROOTFS = "myjupyter-rootfs"
-RELEASES = {"bookworm": "debian", "trixie": "debian", "jammy": "ubuntu", "noble": "ubuntu"}
+RELEASES = {"bookworm": "debian", "trixie": "debian", "jammy": "ubuntu", "noble": "ubuntu", "resolute": "ubuntu"}
 ORIGINS = ("Debian", "Ubuntu")
-# What every base has from APT: Python, what start.sh calls, and what the Docker Stacks' base-notebook offers beside.
+# What every base has from APT: APT itself, which Ubuntu's smallest variant lacks, Python, what start.sh calls, and what
+# the Docker Stacks' base-notebook offers beside.
 PACKAGES = (
+    "apt",
     "python3",
     "python3-venv",
     "ca-certificates",
@@ -156,7 +158,8 @@ def release(wanted: Base, host: Release) -> str:
     Raises BuildError where this host's APT does not serve that release.
     """
     chosen = wanted.release or host.codename
-    if RELEASES.get(chosen) == host.upstream:
+    own = host.codename if host.family == "debian" else ""
+    if chosen and (chosen == own or RELEASES.get(chosen) == host.upstream):
         return chosen
     raise BuildError(
         f"release: {chosen or 'its own'!r} cannot be built on this host, which runs {host.name}: take the base "

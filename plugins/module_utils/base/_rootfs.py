@@ -31,6 +31,8 @@ DPKG = (
     "path-exclude=/usr/share/doc/*",
     "path-include=/usr/share/doc/*/copyright",
 )
+# Whether old indexes are taken, as those of a mirror of some day in the past are. It is the mirror's, so the image has it.
+DATES = ("Acquire::Check-Valid-Until", "Acquire::Check-Date")
 
 
 def host() -> _packages.Release:
@@ -50,6 +52,7 @@ def make(engine: Engine, wanted: _base.Base, release: str, show: Callable[[str],
     show(f"Making a root filesystem of {release}: {', '.join(mirrors)}")
     command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(wanted.packages)}"]
     command += [f"--dpkgopt={option}" for option in DPKG]
+    command += [f'--aptopt={name} "{value}"' for name, value in _apt_says(*DATES).items()]
     label = f"LABEL {_base.LABEL}={_base.rootfs_digest(wanted, release)}"
     image, trouble = _import(engine, [*command, release, "-", *mirrors], [label], show)
     if not image:
@@ -94,10 +97,18 @@ def _environment() -> dict[str, str]:
 
     It unpacks below TMPDIR: /tmp is often memory, and too small.
     """
-    asked = ("http_proxy", "Acquire::http::Proxy", "https_proxy", "Acquire::https::Proxy")
-    lines = _output("apt-config", "shell", *asked).splitlines()
-    proxies = {name: shlex.split(value)[0] for name, value in (line.split("=", 1) for line in lines)}
+    proxies = {f"{kind}_proxy": f"Acquire::{kind}::Proxy" for kind in ("http", "https")}
+    said = _apt_says(*proxies.values())
+    proxies = {variable: said[option] for variable, option in proxies.items() if option in said}
     return {**os.environ, **proxies, "TMPDIR": "/var/tmp"}
+
+
+def _apt_says(*options: str) -> dict[str, str]:
+    """Those of APT's options that this host's configuration sets."""
+    words = [word for number, option in enumerate(options) for word in (f"option_{number}", option)]
+    lines = _output("apt-config", "shell", *words).splitlines()
+    said = dict(line.removeprefix("option_").split("=", 1) for line in lines)
+    return {options[int(number)]: shlex.split(value)[0] for number, value in said.items()}
 
 
 def _output(*command: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 # The Pythons of releases for which there is an ansible-core that this collection runs with.
-PYTHONS = {"bookworm": (3, 11), "noble": (3, 12), "trixie": (3, 13)}
+PYTHONS = {"bookworm": (3, 11), "noble": (3, 12), "trixie": (3, 13), "resolute": (3, 14)}
 OLDEST = (3, 11)
 # The newest C library that a wheel may ask for is that of bookworm.
 NEWEST_LIBC = 36
