@@ -88,6 +88,8 @@ class Handler(BaseHTTPRequestHandler):
     """One connection of an engine."""
 
     protocol_version = "HTTP/1.1"
+    # Engines that keep images with containerd begin with TLS, and go on without where the refusal is HTTP.
+    default_request_version = "HTTP/1.1"
     server_version = SERVER
     receiver: Receiver
 
