@@ -16,7 +16,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.myjupyter.fleet.plugins.action.image_import import PAIR, PATIENCE, SMALL
-from ansible_collections.myjupyter.fleet.plugins.module_utils import _errors
+from ansible_collections.myjupyter.fleet.plugins.module_utils import _errors, _settings
 from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import FleetError
 from ansible_collections.myjupyter.fleet.plugins.module_utils._module import ENGINE_OPTIONS
 from ansible_collections.myjupyter.fleet.plugins.module_utils.image import (
@@ -44,7 +44,7 @@ OPTIONS = {
 
 
 class ActionModule(CourierAction):
-    program = program_of(_errors, _courier, _receiver, _delivery)
+    program = program_of(_errors, _settings, _courier, _receiver, _delivery)
     entry = "give"
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ layers with it if they are small.
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 from collections.abc import Mapping, Sequence
@@ -19,13 +20,16 @@ from ansible.errors import AnsibleActionFail
 
 from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import FleetError, InvalidInput
 from ansible_collections.myjupyter.fleet.plugins.module_utils._module import ENGINE_OPTIONS
-from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _arrival, _layers
+from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _arrival, _layers, _recipe
 from ansible_collections.myjupyter.fleet.plugins.module_utils.image._arrival import Expected
 from ansible_collections.myjupyter.fleet.plugins.plugin_utils._courier_action import CourierAction
 
 # In the remote user's own home, where it stays when a run is interrupted, for the next one to go on from. Many hosts
 # may share a home, so each has its own.
 FOLDER = "~/.cache/myjupyter/layers"
+# Beside it, which files an image that was brought is made of: no engine tells, and one that keeps images with
+# containerd need not get them again. An image there is named by what it is made of, so a note is never out of date.
+NOTES = "~/.cache/myjupyter/images"
 # Up to so many bytes go along with the order; what is larger is put on the host first, and resumed.
 SMALL = 8 << 20
 PATIENCE = 1800
@@ -36,6 +40,7 @@ OPTIONS = {
     "image": {"type": "dict", "required": True},
     "parcel": {"type": "dict", "default": {}},
     "lacking": {"type": "list", "elements": "str"},
+    "files": {"type": "dict"},
     "src": {"type": "path"},
     "reference": {"type": "str"},
     "username": {"type": "str"},
@@ -82,39 +87,41 @@ class Arrival:
     def __init__(self, action: ActionModule, options: Mapping[str, Any], host: str) -> None:
         self._action, self._host = action, host
         self._expected = _arrival.parse(options)
-        self._src, self._lacking = os.path.expanduser(options["src"] or "."), options["lacking"]
+        self._src = os.path.expanduser(options["src"] or ".")
+        self._lacking, self._files = options["lacking"], options["files"]
         self._engine = action.engine(options)
         self._timeout = options["engine_timeout"]
 
     def run(self, check: bool) -> dict[str, Any]:
         expected = self._expected
         steps = [f"bring {expected.name}"]
-        lacking = self._lacking
+        lacking, files = self._lacking, self._files
         if check or lacking is None:
             reply = self._ask()
             if check and _arrival.absent(reply):
                 warning = f"No Docker Engine listens at {reply['engine']}. This check assumes one with nothing in it."
-                return {"changed": True, "steps": steps, "lacking": expected.layers, "warnings": [warning]}
+                bare = {"changed": True, "steps": steps, "lacking": expected.layers, "files": None}
+                return {**bare, "warnings": [warning]}
             found = _arrival.here(reply)
             image = _arrival.same(found, expected)
             if image:
                 gone = self._prune(found, image.id, check)
                 return {"changed": bool(gone), "steps": gone, "lacking": []}
-            lacking = _arrival.lacking(found, expected)
+            lacking, files = _arrival.lacking(found, expected), _arrival.kept(found, expected)
         if check:
-            return {"changed": True, "steps": steps, "lacking": lacking}
-        found = _arrival.here(self._bring(expected, lacking))
+            return {"changed": True, "steps": steps, "lacking": lacking, "files": files}
+        found = _arrival.here(self._bring(expected, lacking, files))
         image = _arrival.verify(found, expected, self._host)
         return {"changed": True, "steps": steps + self._prune(found, image.id, check), "lacking": []}
 
-    def _bring(self, expected: Expected, lacking: Sequence[str]) -> dict[str, Any]:
+    def _bring(self, expected: Expected, lacking: Sequence[str], files: Mapping[str, Any] | None) -> dict[str, Any]:
         if expected.reference:
             reply = self._ask(_arrival.pulling(expected), texts=expected.trust)
         elif expected.parcel is None:
             wanted = "is what myjupyter.fleet.image_export returned; without it only a check runs."
             raise InvalidInput("parcel", None, wanted)
         else:
-            reply = self._load(expected, expected.parcel, lacking)
+            reply = self._load(expected, expected.parcel, lacking, files)
         if reply["broken"]:
             raise AnsibleActionFail(f"{reply['broken'][0]} is not whole: run again, and it is brought once more.")
         errors = [why for _status, why in reply["said"] if why]
@@ -122,12 +129,15 @@ class Arrival:
             raise _arrival.refused(expected, errors[0])
         return reply
 
-    def _load(self, expected: Expected, parcel: _layers.Parcel, lacking: Sequence[str]) -> dict[str, Any]:
+    def _load(
+        self, expected: Expected, parcel: _layers.Parcel, lacking: Sequence[str], kept: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
+        """``kept`` are the files of layers that an engine with containerd has; None for other engines."""
         paths = {digest: self._path(digest) for digest in parcel.needed(lacking)}
         sizes = {digest: path.stat().st_size for digest, path in paths.items()}
-        folder, along = "", _layers.NOTHING
+        folder, along, texts = "", _layers.NOTHING, {}
         if sum(sizes.values()) <= SMALL:
-            along = _layers.along([path.read_bytes() for path in paths.values()])
+            along = _layers.along([path.read_bytes() for path in paths.values()], as_they_are=kept is not None)
             sizes = dict(zip(paths, along.sizes))
             places: dict[str, _layers.Part] = dict(sizes)
         else:
@@ -138,9 +148,19 @@ class Arrival:
         else:
             config = self._path(parcel.config).read_bytes().decode("latin-1")
             files = {digest: (sizes[digest], places[digest]) for digest in paths}
-            parts = _layers.archive(parcel, expected.tags, config, files)
+            if kept is None:
+                parts = _layers.archive(parcel, expected.tags, config, files)
+            else:
+                made = {layer: self._described(parcel.blobs[layer]) for layer in lacking}
+                manifest = _layers.manifest(parcel, config, {**kept, **made})
+                parts = _layers.layout(parcel, _recipe.in_full(expected.name), manifest, config, files)
+                texts = {f"{NOTES}/{_layers.digest(manifest)}": json.dumps({**kept, **made})}
         whole = {place[0]: digest for digest, place in places.items() if isinstance(place, list)}
-        return self._ask(_arrival.loading(expected, parts), along, whole, folder)
+        return self._ask(_arrival.loading(expected, parts), along, whole, folder, texts)
+
+    def _described(self, digest: str) -> dict[str, Any]:
+        with self._path(digest).open("rb") as file:
+            return _layers.described(digest, os.fstat(file.fileno()).st_size, file.read(4))
 
     def _put(self, paths: Mapping[str, Path]) -> str:
         """Put the files that are not on the host there; the folder in which they are."""
@@ -174,6 +194,8 @@ class Arrival:
             "engine": self._engine,
             "timeout": PATIENCE if requests else self._timeout,
             "labels": _arrival.LABELS,
+            "notes": NOTES,
+            "name": self._expected.name,
             "requests": requests,
             "texts": texts or {},
             "files": files or {},

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,3 +23,15 @@ def config_of(image: Mapping[str, Any]) -> Mapping[str, Any]:
 def settings(config: Mapping[str, Any] | None) -> dict[str, Any]:
     """What is set of an image's configuration, as an engine or an archive has it."""
     return {name: config[name] for name in SETTINGS if config.get(name)} if config else {}
+
+
+def image_digest(image: Mapping[str, Any]) -> str:
+    """What an image is, from its inspect: layers and configuration.
+
+    Not its id: an engine with the containerd image store numbers the same image otherwise. Nor all that is told of its
+    configuration: newer engines leave out what is empty.
+    """
+    config = config_of(image)
+    said = {**settings(config), "Labels": config.get("Labels") or {}}
+    text = json.dumps([image["RootFS"].get("Layers"), said], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

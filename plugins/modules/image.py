@@ -206,6 +206,9 @@ image:
     tags: {description: All its names., type: list, elements: str}
     size: {description: Bytes., type: int}
     layers: {description: Digests of its layers. Missing where it is not built yet., type: list, elements: str}
+    digest:
+      description: Tells it from all others, whichever engine numbers it. Missing where it is not built yet.
+      type: str
     platform: {description: Its system and processor. Missing where it is not built yet., type: str}
     base: {description: What it was built on., type: str}
     recipe: {description: Digest of its recipe., type: str}

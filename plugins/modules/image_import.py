@@ -35,6 +35,9 @@ options:
     description: RV(lacking), as a run of this module in check mode told. Without it, the engine is asked once more.
     type: list
     elements: str
+  files:
+    description: RV(files), as the same run told.
+    type: dict
   src:
     description: Directory on the controller that M(myjupyter.fleet.image_export) filled. Needed unless in check mode.
     type: path
@@ -76,6 +79,7 @@ EXAMPLES = r"""
     name: myjupyter
     image: "{{ hostvars['builder'].built.image }}"
     lacking: "{{ here.lacking }}"
+    files: "{{ here.files }}"
     parcel: "{{ hostvars['builder'].packed.parcel }}"
     src: /var/tmp/layers
 """
@@ -86,6 +90,12 @@ lacking:
   returned: always
   type: list
   elements: str
+files:
+  description:
+    - The files of layers that the engine has, where it keeps images with containerd. Only what a run of this module
+      brought there is known.
+  returned: where something is lacking
+  type: dict
 steps:
   description: What was done, or would be, in order.
   returned: always

@@ -198,7 +198,8 @@ def _start(directory: Path, host: Host, public_key: str) -> str:
         *(f"--cap-add={capability}" for capability in CAPABILITIES),
         *(f"--security-opt={rule}=unconfined" for rule in ("seccomp", "systempaths", "apparmor")),
         "--device-cgroup-rule=a *:* rwm", "--cgroupns=host", "--volume=/sys/fs/cgroup:/sys/fs/cgroup:rw",
-        "--tmpfs=/run", "--tmpfs=/run/lock", "--volume=/var/lib/docker", "--volume=/var/lib/containerd", "--env=container=docker",
+        "--tmpfs=/run", "--tmpfs=/run/lock", "--volume=/var/lib/docker", "--volume=/var/lib/containerd",
+        "--env=container=docker",
         f"--volume={directory / 'shared'}:/shared:ro",
         *flags, make_image(host.release, host.init), *BOOT[host.init],
     )  # fmt: skip

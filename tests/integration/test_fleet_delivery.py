@@ -28,6 +28,7 @@ PARTS = "/home/admin/.cache/myjupyter/layers/other"
 LAYERS = "docker image inspect -f '{{json .RootFS.Layers}}' myjupyter"
 IMAGES = "docker images -q myjupyter"
 STREAM = {"delivery": "stream", "builder": BUILDER}
+CONTAINERD = {"live-restore": True, "features": {"containerd-snapshotter": True}}
 FORGET = "docker rmi -f $(docker images -aq) > /dev/null; docker images -aq"
 
 
@@ -232,3 +233,30 @@ def test_a_registry_is_never_taken_from_somebody(fleet):
     fleet.on(BUILDER, "mkdir -p /var/lib/docker-registry/docker/registry && apt-get -qq install -y docker-registry")
     said = fleet.run("jupyter_registry", where=BUILDER, ok=False).flat
     assert "docker-registry of somebody's (it holds images in /var/lib/docker-registry), which is left alone" in said
+
+
+def test_an_engine_that_keeps_images_with_containerd_gets_what_it_lacks(fleet):
+    """As Engine 29 does where nobody says otherwise."""
+    fleet.on(OTHER, f"echo '{json.dumps(CONTAINERD)}' > /etc/docker/daemon.json && systemctl restart docker")
+    wanted = {**STREAM, "requirements": ["tabulate", "humanize"]}
+    fleet.image(**wanted)
+    fleet.alike()
+    for check in ([], ["--check"]):
+        assert fleet.image(*check, **wanted).changed() == [0, 0]
+    more = {**STREAM, "requirements": ["tabulate", "humanize", "toolz"]}
+    fleet.image(where=BUILDER, **more)
+    before = fleet.received()
+    fleet.image(**more)
+    assert fleet.received() - before < 250_000, "the layers of packages, and not those below"
+    fleet.alike()
+
+
+def test_an_engine_that_keeps_images_with_containerd_gives_layers_out(fleet):
+    archive = {"source": "archive", "archive": "/shared/base.tar", "archive_on_host": True}
+    fleet.run("jupyter_base", where=OTHER, **archive)
+    wanted = {"delivery": "stream", "builder": OTHER, "requirements": ["tabulate", "cowsay"]}
+    said = fleet.image(**wanted)
+    assert "whole image" not in said.flat
+    fleet.alike()
+    for check in ([], ["--check"]):
+        assert fleet.image(*check, **wanted).changed() == [0, 0]

@@ -12,6 +12,7 @@ import tarfile
 import pytest
 
 from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import BuildError, EngineError, InvalidInput
+from ansible_collections.myjupyter.fleet.plugins.module_utils._settings import image_digest
 from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _arrival, _layers, _push
 
 
@@ -56,31 +57,56 @@ def here(*images, **said):
     return _arrival.here({"images": listed, "used": [], "storage": [["Backing", "extfs"]], **said})
 
 
-IMAGE = {"id": "sha256:1", "layers": ["a", "b"], "recipe": "r", "tags": ["lab:latest", "lab:0f", "other/lab:1"]}
-RECIPE = {"fleet.myjupyter.recipe": "r"}
+CONFIG = {"Env": ["A=1"], "Labels": {"fleet.myjupyter.recipe": "r"}}
+DIGEST = image_digest({"RootFS": {"Layers": ["a", "b"]}, "Config": CONFIG})
+IMAGE = {"id": "sha256:1", "layers": ["a", "b"], "digest": DIGEST, "tags": ["lab:latest", "lab:0f", "other/lab:1"]}
 
 
 @pytest.mark.parametrize(
     "there, same",
     [
-        ({"Layers": ["a", "b"], "Labels": RECIPE}, True),
-        ({"Layers": ["a", "b"], "Labels": {}}, True),
-        ({"Layers": ["a", "b"], "Labels": RECIPE, "Id": "sha256:2"}, True),
-        ({"Layers": ["a", "b"], "Labels": {}, "Id": "sha256:2"}, False),
-        ({"Layers": ["a", "c"], "Labels": RECIPE, "Id": "sha256:2"}, False),
-        ({"Layers": ["a", "b"], "Labels": RECIPE, "RepoTags": ["lab:old"]}, False),
-        ({"Layers": ["a", "b"], "Labels": RECIPE, "RepoTags": None}, False),
+        ({}, True),
+        ({"Id": "sha256:2"}, True),
+        ({"Id": "sha256:2", "Config": {**CONFIG, "Volumes": None}}, True),
+        ({"Id": "sha256:2", "Config": {**CONFIG, "Env": ["A=2"]}}, False),
+        ({"Id": "sha256:2", "Config": {**CONFIG, "Labels": {}}}, False),
+        ({"Id": "sha256:2", "Layers": ["a", "c"]}, False),
+        ({"RepoTags": ["lab:old"], "Config": None}, False),
+        ({"RepoTags": None, "Config": None}, False),
     ],
 )
 def test_an_image_is_the_same_by_what_it_is(there, same):
-    assert (_arrival.same(here(there), expected()) is not None) == same
+    found = here({"Layers": ["a", "b"], "Labels": {}, "Config": CONFIG, **there})
+    assert (_arrival.same(found, expected()) is not None) == same
 
 
-def test_an_engine_that_keeps_images_with_containerd_lacks_all_layers():
+def test_an_engine_that_keeps_images_with_containerd_has_what_was_noted():
     there = {"Layers": ["a"], "Labels": {}, "RepoTags": []}
     assert _arrival.lacking(here(there), expected()) == ["b"]
+    assert _arrival.kept(here(there), expected()) is None
     storage = [["driver-type", "io.containerd.snapshotter.v1"]]
     assert _arrival.lacking(here(there, storage=storage), expected()) == ["a", "b"]
+    noted = here({**there, "Noted": {"b": {"digest": "sha256:f"}, "c": {"digest": "sha256:g"}}}, storage=storage)
+    assert _arrival.lacking(noted, expected()) == ["a"], "wherever it lies in other images"
+    assert _arrival.kept(noted, expected()) == {"b": {"digest": "sha256:f"}}
+
+
+def test_a_layout_names_all_layers_and_holds_what_is_given():
+    parcel = _layers.Parcel("sha256:cc", ("sha256:l1", "sha256:l2"), {"sha256:l2": "sha256:f2"})
+    kept = {"mediaType": "x", "digest": "sha256:f1", "size": 9}
+    made = _layers.described("sha256:f2", 1000, gzip.compress(b"")[:4])
+    assert made["mediaType"] == "application/vnd.oci.image.layer.v1.tar+gzip"
+    manifest = _layers.manifest(parcel, "{}", {"sha256:l1": kept, "sha256:l2": made})
+    parts = _layers.layout(parcel, "docker.io/library/lab:latest", manifest, "{}", {"sha256:f2": (1000, 1000)})
+    content = b"".join(part.encode("latin-1") if isinstance(part, str) else b"x" * part for part in parts)
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        held = {member.name: tar.extractfile(member).read() for member in tar}
+    (entry,) = json.loads(held.pop("index.json"))["manifests"]
+    assert entry["annotations"] == {"io.containerd.image.name": "docker.io/library/lab:latest"}
+    assert held.pop(f"blobs/sha256/{entry['digest'][7:]}").decode() == manifest and entry["size"] == len(manifest)
+    assert [layer["digest"] for layer in json.loads(manifest)["layers"]] == ["sha256:f1", "sha256:f2"]
+    del held["oci-layout"]
+    assert held == {"blobs/sha256/cc": b"{}", "blobs/sha256/f2": b"x" * 1000}
 
 
 def test_other_layers_are_an_error_that_names_the_host():

@@ -31,7 +31,7 @@ DPKG = (
     "path-exclude=/usr/share/doc/*",
     "path-include=/usr/share/doc/*/copyright",
 )
-# Whether old indexes are taken, as those of a mirror of some day in the past are. It is the mirror's, so the image has it.
+# Whether old indexes are taken, as those of a mirror of a day in the past: with the mirror it is in the image too.
 DATES = ("Acquire::Check-Valid-Until", "Acquire::Check-Date")
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._errors import BuildError, EngineError, FleetError, InvalidInput
+from .._settings import image_digest
 from . import _kept, _layers, _recipe
 from ._kept import Image
 from ._layers import Parcel
@@ -49,12 +50,18 @@ class Expected:
 
 @dataclass(frozen=True)
 class Here:
-    """What an engine has. ``layers`` by the id of an image; ``used`` are the images that containers are made of."""
+    """What an engine has. ``layers`` by the id of an image; ``digest`` is that of the one which has the name;
+    ``used`` are the images that containers are made of.
+
+    ``files`` are those of layers, as manifests describe them, where an engine keeps images with containerd: None for
+    other engines, which keep no files.
+    """
 
     images: tuple[Image, ...]
     layers: Mapping[str, Sequence[str]]
+    digest: str
     used: frozenset[str]
-    containerd: bool
+    files: Mapping[str, Any] | None
 
 
 def parse(params: Mapping[str, Any]) -> Expected:
@@ -82,13 +89,19 @@ def here(reply: Mapping[str, Any]) -> Here:
     """What a host's reply says. Raises EngineError where its engine could not be asked."""
     if "failed" in reply:
         raise unreachable(reply)
-    storage = reply.get("storage") or []
+    containerd = any(value.startswith("io.containerd") for _name, value in reply.get("storage") or [])
+    files = {layer: file for item in reply["images"] for layer, file in (item.get("Noted") or {}).items()}
     return Here(
         tuple(_kept.listed(item) for item in reply["images"]),
         {item["Id"]: item["Layers"] for item in reply["images"]},
+        next((_digest(item) for item in reply["images"] if item.get("Config")), ""),
         frozenset(reply["used"]),
-        any(value.startswith("io.containerd") for _name, value in storage),
+        files if containerd else None,
     )
+
+
+def _digest(item: Mapping[str, Any]) -> str:
+    return image_digest({"RootFS": {"Layers": item["Layers"]}, "Config": item["Config"]})
 
 
 def unreachable(reply: Mapping[str, Any]) -> EngineError:
@@ -109,15 +122,21 @@ def same(found: Here, expected: Expected) -> Image | None:
     image = next((image for image in found.images if expected.name in image.tags), None)
     if image is None:
         return None
-    recipe, wanted = image.said("recipe", ""), expected.image
-    alike = list(found.layers[image.id]) == expected.layers and recipe == (wanted.get("recipe") or "")
-    return image if image.id == wanted.get("id") or (alike and (recipe or found.containerd)) else None
+    return image if image.id == expected.image.get("id") or found.digest == expected.image.get("digest") else None
 
 
 def lacking(found: Here, expected: Expected) -> list[str]:
-    """The layers to bring. An engine that keeps images with containerd has none by its place on others."""
-    chains = [] if found.containerd else found.layers.values()
-    return _layers.lacking(expected.layers, chains)
+    """The layers to bring. An engine that keeps images with containerd has each one that it has a file of."""
+    if found.files is not None:
+        return [layer for layer in dict.fromkeys(expected.layers) if layer not in found.files]
+    return _layers.lacking(expected.layers, found.layers.values())
+
+
+def kept(found: Here, expected: Expected) -> dict[str, Any] | None:
+    """The files of the image's layers that need not be brought; None where an engine keeps none."""
+    if found.files is None:
+        return None
+    return {layer: found.files[layer] for layer in expected.layers if layer in found.files}
 
 
 def verify(found: Here, expected: Expected, host: str) -> Image:

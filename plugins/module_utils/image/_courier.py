@@ -85,17 +85,26 @@ class Engine:
             return status, [json.loads(line) for line in answer if line.strip()]
 
 
-def look(engine, labels):
-    """All images, with their layers and some of their labels; the images that containers need; the storage."""
+def look(engine, labels, notes, name):
+    """All images, with their layers, some of their labels and what was noted of them, of the one that has the name the
+    configuration too; the images that containers need; the storage."""
     images = {item["Id"]: item for item in engine.ask("GET", "/images/json?all=1")[1][0]}
     found = []
-    for name, item in images.items():
-        inside = (engine.ask("GET", f"/images/{name}/json")[1] or [{}])[0]
+    for number, item in images.items():
+        inside = (engine.ask("GET", f"/images/{number}/json")[1] or [{}])[0]
         own = {key: value for key, value in (item["Labels"] or {}).items() if key in labels}
         said = {key: item[key] for key in ("Id", "RepoTags", "Created", "Size")}
-        found.append({**said, "Labels": own, "Layers": inside.get("RootFS", {}).get("Layers") or []})
+        layers = inside.get("RootFS", {}).get("Layers") or []
+        config = inside.get("Config") if name in (item["RepoTags"] or []) else None
+        found.append({**said, "Labels": own, "Layers": layers, "Config": config, "Noted": noted(f"{notes}/{number}")})
     used = [item["ImageID"] for item in engine.ask("GET", "/containers/json?all=1")[1][0]]
     return {"images": found, "used": used, "storage": engine.ask("GET", "/info")[1][0].get("DriverStatus")}
+
+
+def noted(path):
+    with contextlib.suppress(OSError, ValueError), open(os.path.expanduser(path), encoding="utf-8") as file:
+        return json.load(file)
+    return {}
 
 
 def size(parts):
@@ -148,6 +157,7 @@ def main(order):
     reply["broken"] = [path for path, digest in order["files"].items() if broken(path, digest)]
     try:
         for path, text in order["texts"].items():
+            path = os.path.expanduser(path)
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
@@ -158,7 +168,7 @@ def main(order):
             reply["said"].append([status, "; ".join(errors)])
             if errors:
                 break
-        reply.update(look(engine, order["labels"]))
+        reply.update(look(engine, order["labels"], order["notes"], order["name"]))
         if order["folder"] and not reply["broken"] and all(not error for _status, error in reply["said"]):
             shutil.rmtree(order["folder"], ignore_errors=True)
     except (OSError, ValueError) as error:

@@ -20,6 +20,7 @@ import shutil
 import tempfile
 
 from .._errors import BuildError, EngineError, FleetError, InvalidInput
+from .._settings import image_digest
 from ._courier import Engine
 from ._receiver import Receiver, digest_of, listening
 
@@ -135,6 +136,7 @@ def _told(order, found, parcel, files=None):
         "tags": sorted(found.get("RepoTags") or []),
         "layers": found["RootFS"]["Layers"],
         "recipe": labels.get(order["recipe"], ""),
+        "digest": image_digest(found),
     }
     packed = {"name": order["name"], "image": image, "parcel": parcel}
     return {"changed": bool(files), "parcel": parcel, "files": files or {}, "packed": packed}

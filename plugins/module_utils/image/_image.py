@@ -15,6 +15,7 @@ from typing import Any
 
 from .._engine import Engine
 from .._errors import EngineError, FleetError, InvalidInput
+from .._settings import image_digest
 from . import _context, _dockerfile, _images, _kept, _lock
 from ._kept import Image
 from ._recipe import Wanted
@@ -235,7 +236,8 @@ def _unchanged(found: Mapping[str, Any]) -> Outcome:
 
 def _inspected(found: Mapping[str, Any]) -> dict[str, Any]:
     """What only `inspect` tells of an image."""
-    return {"layers": found["RootFS"].get("Layers") or [], "platform": f"{found['Os']}/{found['Architecture']}"}
+    layers, platform = found["RootFS"].get("Layers") or [], f"{found['Os']}/{found['Architecture']}"
+    return {"layers": layers, "digest": image_digest(found), "platform": platform}
 
 
 class Log:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import hashlib
 import json
 import tarfile
 import zlib
@@ -20,8 +21,15 @@ from .._errors import InvalidInput
 # any layer of more than 40 kB, and for larger ones anyway.
 SLIM = 256 << 10
 
+# What an OCI layout is made of: https://github.com/opencontainers/image-spec/blob/main/media-types.md
+OCI = "application/vnd.oci.image."
+MANIFEST = f"{OCI}manifest.v1+json"
+# How a layer's file is compressed, by its first bytes.
+COMPRESSED = {b"\x1f\x8b": "+gzip", b"\x28\xb5\x2f\xfd": "+zstd"}
+
 # What an archive is made of: text, bytes that go along (their number), or [the path of a file on the host].
 Part = Union[str, int, list[str]]
+END = "\0" * (2 * tarfile.BLOCKSIZE)
 
 
 @dataclass(frozen=True)
@@ -53,9 +61,9 @@ class Along:
 NOTHING = Along()
 
 
-def along(files: Sequence[bytes]) -> Along:
+def along(files: Sequence[bytes], as_they_are: bool = False) -> Along:
     """Files to go along. bzip2 needs a fifth less than an engine's gzip, and in Python a second for 10 MB."""
-    if sum(map(len, files)) <= SLIM:
+    if sum(map(len, files)) <= SLIM and not as_they_are:
         try:
             raw = [gzip.decompress(file) for file in files]
             return Along(bz2.compress(b"".join(raw)), tuple(map(len, raw)), slim=True)
@@ -92,23 +100,57 @@ def archive(found: Parcel, tags: Sequence[str], config: str, files: Mapping[str,
     config_name = f"{_hex(found.config)}.json"
     entry = {"Config": config_name, "RepoTags": list(tags), "Layers": names}
     parts = [*_member("manifest.json", json.dumps([entry])), *_member(config_name, config)]
-    for digest, (size, part) in files.items():
-        parts += [_head(f"{_hex(digest)}/layer.tar", size), part, "\0" * (-size % tarfile.BLOCKSIZE)]
-    return [*parts, "\0" * (2 * tarfile.BLOCKSIZE)]
+    for name, (size, part) in files.items():
+        parts += _file(f"{_hex(name)}/layer.tar", size, part)
+    return [*parts, END]
+
+
+def described(digest: str, size: int, start: bytes) -> dict[str, Any]:
+    """A layer's file as a manifest has it; ``start`` are its first bytes."""
+    kind = next((kind for magic, kind in COMPRESSED.items() if start.startswith(magic)), "")
+    return {"mediaType": f"{OCI}layer.v1.tar{kind}", "digest": digest, "size": size}
+
+
+def manifest(found: Parcel, config: str, files: Mapping[str, Any]) -> str:
+    """The text of an image's manifest; ``files`` are its layers' files, as `described`."""
+    about = {"mediaType": f"{OCI}config.v1+json", "digest": found.config, "size": len(config)}
+    layers = [files[layer] for layer in found.layers]
+    return json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": about, "layers": layers})
+
+
+def layout(found: Parcel, name: str, text: str, config: str, files: Mapping[str, tuple[int, Part]]) -> list[Part]:
+    """The same as `archive` for an engine that keeps images with containerd: files that it has are named in the
+    manifest ``text``, and not contained. ``name`` is the image's in full, with its registry."""
+    named = digest(text)
+    entry = {"mediaType": MANIFEST, "digest": named, "size": len(text)}
+    index = {"schemaVersion": 2, "manifests": [{**entry, "annotations": {"io.containerd.image.name": name}}]}
+    parts = [*_member("oci-layout", '{"imageLayoutVersion": "1.0.0"}'), *_member("index.json", json.dumps(index))]
+    parts += [*_member(_blob(named), text), *_member(_blob(found.config), config)]
+    for name, (size, part) in files.items():
+        parts += _file(_blob(name), size, part)
+    return [*parts, END]
+
+
+def digest(text: str) -> str:
+    return f"sha256:{hashlib.sha256(text.encode('latin-1')).hexdigest()}"
 
 
 def _layer_file(found: Parcel, layer: str) -> str:
     return f"{_hex(found.blobs.get(layer, layer))}/layer.tar"
 
 
+def _blob(name: str) -> str:
+    return f"blobs/sha256/{_hex(name)}"
+
+
 def _member(name: str, content: str) -> list[Part]:
-    return [_head(name, len(content)), content, "\0" * (-len(content) % tarfile.BLOCKSIZE)]
+    return _file(name, len(content), content)
 
 
-def _head(name: str, size: int) -> str:
+def _file(name: str, size: int, part: Part) -> list[Part]:
     info = tarfile.TarInfo(name)
     info.size = size
-    return info.tobuf().decode("latin-1")
+    return [info.tobuf().decode("latin-1"), part, "\0" * (-size % tarfile.BLOCKSIZE)]
 
 
 def _hex(digest: str) -> str:

@@ -181,6 +181,14 @@ def familiar(name: str) -> str:
     return re.sub(r"^library/(?=[^/]+$)", "", short)
 
 
+def in_full(name: str) -> str:
+    """The same as containerd has it: with the registry, and Docker Hub's own folder."""
+    first, slash, _rest = name.partition("/")
+    if slash and (first == "localhost" or "." in first or ":" in first):
+        return name
+    return f"docker.io/{name}" if slash else f"docker.io/library/{name}"
+
+
 def with_directory(recipe: Recipe, directory: Directory) -> Recipe:
     """A recipe and what its directory says. A Dockerfile says all itself, so nothing may be said beside it."""
     said = dict(recipe.__dict__)

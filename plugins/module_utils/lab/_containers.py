@@ -14,8 +14,9 @@ from typing import Any
 
 from .._engine import Engine, is_absent, is_conflict, patient, translated
 from .._errors import BuildError, EngineError, LabError
+from .._settings import image_digest
 from ._container import RUN_DIR, Found, container_config, found_from, limits
-from ._lab import LAB_LABEL, SPEC_LABEL, Lab, image_digest, name_and_tag
+from ._lab import LAB_LABEL, SPEC_LABEL, Lab, name_and_tag
 from ._plan import NEXT, PREVIOUS, Taken
 
 LOG_LINES = 20

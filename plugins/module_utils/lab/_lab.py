@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from .._settings import config_of, settings
-
 LAB_LABEL = "fleet.myjupyter.lab"
 SPEC_LABEL = "fleet.myjupyter.spec"
 ROSTER_LABEL = "fleet.myjupyter.roster"  # of which roster a lab is
@@ -136,14 +134,3 @@ def from_label(text: str) -> Lab:
 def digest(value: str) -> str:
     """SHA-256, shortened to 16 hexadecimal digits: enough to tell two values apart, too little to undo."""
     return hashlib.sha256(value.encode()).hexdigest()[:16]
-
-
-def image_digest(image: Mapping[str, Any]) -> str:
-    """What an image is, from its inspect: layers and configuration.
-
-    Not its id: an engine with the containerd image store numbers the same image otherwise. Nor all that is told of its
-    configuration: newer engines leave out what is empty.
-    """
-    config = config_of(image)
-    said = {**settings(config), "Labels": config.get("Labels") or {}}
-    return digest(json.dumps([image["RootFS"].get("Layers"), said], sort_keys=True))

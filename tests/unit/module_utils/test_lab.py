@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import InvalidInput
+from ansible_collections.myjupyter.fleet.plugins.module_utils._settings import image_digest
 from ansible_collections.myjupyter.fleet.plugins.module_utils.lab import _container
 from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._declared import parse_labs
 from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._lab import (
@@ -15,7 +16,6 @@ from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._lab import (
     Lab,
     digest,
     from_label,
-    image_digest,
     to_label,
 )
 from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._state import StateDir, token_for
