@@ -99,8 +99,8 @@ def compile_requirements(request, there):
         done = uv(["pip", "compile", asked, *options], os.path.join(CACHE, "uv"), **shown)
         if done.returncode:
             return {"entries": [], "error": reason(done.stderr, folder)}
-        with open(lock, "rb") as file:
-            entries = plain(toml().load(file).get("packages", []))
+        with open(lock, encoding="utf-8") as file:
+            entries = plain(toml().loads(file.read()).get("packages", []))
         return {"entries": entries, "error": "", "warnings": EXTRA.findall(done.stderr)}
 
 
