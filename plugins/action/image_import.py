@@ -135,7 +135,7 @@ class Arrival:
         """``kept`` are the files of layers that an engine with containerd has; None for other engines."""
         paths = {digest: self._path(digest) for digest in parcel.needed(lacking)}
         sizes = {digest: path.stat().st_size for digest, path in paths.items()}
-        folder, along, texts = "", _layers.NOTHING, {}
+        folder, along = "", _layers.NOTHING
         if sum(sizes.values()) <= SMALL:
             along = _layers.along([path.read_bytes() for path in paths.values()], as_they_are=kept is not None)
             sizes = dict(zip(paths, along.sizes))
@@ -143,20 +143,28 @@ class Arrival:
         else:
             folder = self._put(paths)
             places = {digest: [f"{folder}/{path.name}"] for digest, path in paths.items()}
-        if parcel.archive:
-            parts = [places[parcel.archive]]
-        else:
-            config = self._path(parcel.config).read_bytes().decode("latin-1")
-            files = {digest: (sizes[digest], places[digest]) for digest in paths}
-            if kept is None:
-                parts = _layers.archive(parcel, expected.tags, config, files)
-            else:
-                made = {layer: self._described(parcel.blobs[layer]) for layer in lacking}
-                manifest = _layers.manifest(parcel, config, {**kept, **made})
-                parts = _layers.layout(parcel, _recipe.in_full(expected.name), manifest, config, files)
-                texts = {f"{NOTES}/{_layers.digest(manifest)}": json.dumps({**kept, **made})}
+        files = {digest: (sizes[digest], places[digest]) for digest in paths}
+        parts, notes = self._archive(parcel, files, lacking, kept)
         whole = {place[0]: digest for digest, place in places.items() if isinstance(place, list)}
-        return self._ask(_arrival.loading(expected, parts), along, whole, folder, texts)
+        return self._ask(_arrival.loading(expected, parts), along, whole, folder, notes)
+
+    def _archive(
+        self,
+        parcel: _layers.Parcel,
+        files: Mapping[str, tuple[int, _layers.Part]],
+        lacking: Sequence[str],
+        kept: Mapping[str, Any] | None,
+    ) -> tuple[list[_layers.Part], dict[str, str]]:
+        """What the engine loads, and what is noted of it, by the path of a file."""
+        if parcel.archive:
+            return [files[parcel.archive][1]], {}
+        config = self._path(parcel.config).read_bytes().decode("latin-1")
+        if kept is None:
+            return _layers.archive(parcel, self._expected.tags, config, files), {}
+        layers = {**kept, **{layer: self._described(parcel.blobs[layer]) for layer in lacking}}
+        manifest = _layers.manifest(parcel, config, layers)
+        layout = _layers.layout(parcel, _recipe.in_full(self._expected.name), manifest, config, files)
+        return layout, {f"{NOTES}/{_layers.digest(manifest)}": json.dumps(layers)}
 
     def _described(self, digest: str) -> dict[str, Any]:
         with self._path(digest).open("rb") as file:

@@ -37,11 +37,19 @@ def way(images, tmp_path):
 
 
 @pytest.fixture
+def by_place(engine):
+    """An engine that finds a layer by all layers below it."""
+    if any(value.startswith("io.containerd") for _name, value in engine.info()["DriverStatus"]):
+        pytest.skip("what is built on an engine with containerd is not noted: test_fleet_delivery.py shows such engines")
+
+
+@pytest.fixture
 def built(images):
     """An image with one layer more than its base."""
     return images.image(post_build=[f"echo hello {images.name} > $HOME/greeting"])["image"]
 
 
+@pytest.mark.usefixtures("by_place")
 def test_what_is_lacking_is_told(images, way, built):
     assert way.take(built)["lacking"] == [], "it is here"
     images.image(state="absent")
@@ -49,6 +57,7 @@ def test_what_is_lacking_is_told(images, way, built):
     assert foretold["changed"] and foretold["lacking"] == built["layers"][-1:], "the base is here"
 
 
+@pytest.mark.usefixtures("by_place")
 def test_a_lacking_layer_is_given_out_and_loaded(images, way, built):
     said = way.give([built["layers"][-1]], check=True)
     assert said["changed"] and not os.path.exists(way.folder)
@@ -74,6 +83,7 @@ def test_nothing_is_given_out_where_nothing_lacks(way, built):
         assert not said["changed"] and said["files"] == {}
 
 
+@pytest.mark.usefixtures("by_place")
 def test_an_image_of_layers_that_are_here_is_its_configuration(images, way):
     built = images.image(environment={"NEW": "1"})["image"]
     assert way.give([], configuration=True, check=True)["changed"]
@@ -111,6 +121,7 @@ def committed(images, base):
     return {"id": about["Id"], "layers": about["RootFS"]["Layers"], "tags": about["RepoTags"]}
 
 
+@pytest.mark.usefixtures("by_place")
 def test_a_layer_that_is_not_what_it_should_be_is_never_loaded(images, way, committed):
     packed = way.give([committed["layers"][-1]])
     images.engine.remove_image(images.name)

@@ -207,12 +207,13 @@ def test_purge_takes_undeclared_labs_and_nothing_else(host, other_image):
 def test_labs_of_another_state_directory_are_another_user_s(host):
     elsewhere = {"state_dir": str(host.path / "state-of-another")}
     host.labs(host.lab("a"), **elsewhere)
-    before = host.inspect("a")
+    since = host.inspect("a")["State"]["StartedAt"]
     host.labs(host.lab("b"), purge=True)
     for wanted in (host.lab("a"), host.lab("a", state="absent")):
         with pytest.raises(ModuleFailed, match="is a lab that is kept in .*/state-of-another, .* as state_dir"):
             host.labs(wanted)
-    assert host.inspect("a")["State"] == before["State"] and host.exists("b")
+    state = host.inspect("a")["State"]
+    assert state["Running"] and state["StartedAt"] == since and host.exists("b")
     (host.path / "linked").symlink_to(host.path / "state-of-another")
     assert not host.labs(host.lab("a"), state_dir=str(host.path / "linked"))["changed"]
 
