@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import lzma
 import re
 import tarfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from .._engine import Engine, is_absent, patient, translated
@@ -98,6 +99,21 @@ def name(engine: Engine, image: str, reference: str) -> None:
     repository, _colon, tag = reference.rpartition(":")
     with translated(f"name {image} {reference}"):
         engine.api.tag(image, repository, tag)
+
+
+@contextlib.contextmanager
+def restored(engine: Engine, references: Iterable[str]) -> Iterator[dict[str, str]]:
+    """Names that are afterwards those of the images that they were before, or of none; the ids by name."""
+    before = {reference: find(engine, reference).get("Id", "") for reference in references}
+    try:
+        yield before
+    finally:
+        for reference, image in before.items():
+            found = find(engine, reference).get("Id", "")
+            if image and image != found:
+                name(engine, image, reference)
+            elif found and not image:
+                remove(engine, reference)
 
 
 def remove(engine: Engine, reference: str) -> None:
