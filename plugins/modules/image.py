@@ -119,7 +119,9 @@ options:
         description: Names that are reached without a proxy, with commas between them.
         type: str
   platform:
-    description: Platform of the image, such as V(linux/arm64). By default the engine's.
+    description:
+      - Platform of the image, such as V(linux/arm64). By default the engine's.
+      - An archive or a registry that has the image for another one only is refused.
     type: str
   labels:
     description: Labels of the image.
@@ -149,7 +151,10 @@ options:
     type: int
     default: 3
   archive:
-    description: File on the host that C(docker save) wrote, for O(state=loaded). It may be compressed.
+    description:
+      - File on the host that C(docker save) wrote, for O(state=loaded). It may be compressed, but not with zstd.
+      - Where it holds several images, the one of O(name) is meant. That name and the image's own are given; all other
+        names in it stay as they are on the host.
     type: path
   log:
     description:

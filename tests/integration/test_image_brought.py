@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import secrets
+import tarfile
+
 import pytest
 
 from tests.conftest import ModuleFailed
+from tests.integration.images import save
 
 
 @pytest.fixture
@@ -25,6 +30,20 @@ def push(images, registry):
     yield make
     for item in images.engine.images(reference):
         images.engine.remove_image(item["Id"], force=True)
+
+
+@pytest.fixture
+def small(images):
+    """Make a small image with a name of this test, by its tag; its id."""
+
+    def make(tag):
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as tar:
+            tar.addfile(tarfile.TarInfo(secrets.token_hex(8)))
+        images.engine.import_image_from_data(packed.getvalue(), repository=images.name, tag=tag)
+        return images.inspect(f"{images.name}:{tag}")["Id"]
+
+    return make
 
 
 def pulled_twice(images, **options):
@@ -88,3 +107,47 @@ def test_a_lab_of_an_image_of_a_registry(push, host):
     assert foreseen["steps"] == done["steps"]
     assert host.inspect()["Image"] == made
     assert not host.labs(host.lab(image=reference))["changed"]
+
+
+def test_an_archive_moves_no_other_name(images, small, tmp_path):
+    first, other = small("latest"), small("other")
+    archive = tmp_path / "images.tar"
+    save(archive, f"{images.name}:latest", f"{images.name}:other")
+    with pytest.raises(ModuleFailed, match=f"holds 2 images .*, and not {images.name}:old: name one"):
+        images.image(check=True, name=f"{images.name}:old", state="loaded", archive=str(archive))
+    save(archive, f"{images.name}:latest")
+    second = small("latest")
+    for name in ("old", "older"):  # where the archive's name is another image's, then where it is none's
+        done = images.twice(name=f"{images.name}:{name}", state="loaded", archive=str(archive))
+        assert done["image"]["id"] == first and f"{images.name}:{name}" in done["image"]["tags"]
+        if name == "old":
+            assert images.inspect()["Id"] == second
+            images.engine.remove_image(images.name)
+    assert {item["Id"]: sorted(item["RepoTags"]) for item in images.engine.images(images.name)} == {
+        first: [f"{images.name}:old", f"{images.name}:older"], other: [f"{images.name}:other"]
+    }  # fmt: skip
+
+
+def test_images_without_a_name_in_one_archive(images, small, tmp_path):
+    ids = [small(tag) for tag in ("a", "b")]
+    archive = tmp_path / "images.tar"
+    save(archive, *ids)
+    for check in (True, False):
+        with pytest.raises(ModuleFailed, match=r"holds 2 images \(2 without a name\), and not .*: name one"):
+            images.image(check=check, state="loaded", archive=str(archive))
+    save(archive, ids[1])
+    assert images.twice(state="loaded", archive=str(archive))["image"]["id"] == ids[1]
+
+
+def test_an_image_of_another_platform_is_refused(images, small, registry, tmp_path):
+    small("latest")
+    archive, reference = tmp_path / "image.tar", f"{registry}/lab/{images.name}"
+    save(archive, images.name)
+    for check in (True, False):
+        with pytest.raises(ModuleFailed, match="^platform: 'linux/s390x' cannot be had: the image in .* is for linux/"):
+            images.image(check=check, state="loaded", archive=str(archive), platform="linux/s390x")
+    images.engine.tag(images.name, reference)
+    assert "error" not in images.engine.push(reference)
+    with pytest.raises(ModuleFailed, match="^platform: 'linux/s390x' cannot be had: .* registry has is for linux/"):
+        images.image(state="pulled", name=reference, platform="linux/s390x")
+    images.engine.remove_image(reference)

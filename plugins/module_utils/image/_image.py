@@ -15,7 +15,7 @@ from typing import Any
 
 from .._engine import Engine
 from .._errors import EngineError, FleetError, InvalidInput
-from . import _context, _dockerfile, _images, _kept, _lock
+from . import _context, _dockerfile, _images, _kept, _lock, _saved
 from ._kept import Image
 from ._recipe import Wanted
 
@@ -122,21 +122,21 @@ def pulled(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
             return _unchanged(before)
     if not check:
         _images.pull(engine, wanted.name, wanted.recipe.platform, show)
+        _need_platform(wanted, _images.platform(_images.find(engine, wanted.name)), "all that its registry has")
     after = _declared(wanted) if check else _images.image(engine, wanted.name)
     return Outcome(_images.of(before), after, [f"pull {wanted.name}"])
 
 
 def loaded(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
     """Have the image that an archive holds."""
-    name, held = _images.archived(wanted.archive, wanted.name)
+    saved = _saved.find(wanted.archive, wanted.name)
+    _need_platform(wanted, saved.platform, f"the image in {wanted.archive}")
     before = _images.find(engine, wanted.name)
-    if before and held == _images.inside(before):
+    if before and saved.content == _images.inside(before):
         return _unchanged(before)
     if not check:
-        got = _images.load(engine, wanted.archive, show)
-        if name != wanted.name:
-            _images.name(engine, name or got, wanted.name)
-    after = Image("", (wanted.name,), held["labels"]) if check else _images.image(engine, wanted.name)
+        _images.load(engine, wanted.archive, saved, wanted.name, show)
+    after = Image("", (wanted.name,), saved.content["labels"]) if check else _images.image(engine, wanted.name)
     return Outcome(_images.of(before), after, [f"load {wanted.name}"])
 
 
@@ -216,8 +216,13 @@ def _meant(tag: str, wanted: Wanted) -> bool:
 
 def _serves(found: Mapping[str, Any], wanted: Wanted) -> bool:
     """Whether an image is there, for the platform that was asked for, if one was."""
-    platform = wanted.recipe.platform.split("/")[:2]
-    return bool(found) and platform in ([""], [found.get("Os"), found.get("Architecture")])
+    return bool(found) and wanted.recipe.suits(_images.platform(found))
+
+
+def _need_platform(wanted: Wanted, platform: str, what: str) -> None:
+    """Refuse an image for another platform than the one that was asked for."""
+    if not wanted.recipe.suits(platform):
+        raise InvalidInput("platform", wanted.recipe.platform, f"cannot be had: {what} is for {platform}.")
 
 
 def _due(since: float, wanted: Wanted) -> bool:
@@ -235,7 +240,7 @@ def _unchanged(found: Mapping[str, Any]) -> Outcome:
 
 def _inspected(found: Mapping[str, Any]) -> dict[str, Any]:
     """What only `inspect` tells of an image."""
-    return {"layers": found["RootFS"].get("Layers") or [], "platform": f"{found['Os']}/{found['Architecture']}"}
+    return {"layers": found["RootFS"].get("Layers") or [], "platform": _images.platform(found)}
 
 
 class Log:

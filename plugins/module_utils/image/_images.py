@@ -7,25 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import json
-import lzma
 import re
-import tarfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from .._engine import Engine, is_absent, patient, translated
-from .._errors import BuildError, EngineError, InvalidInput
+from .._errors import BuildError, EngineError
 from .._settings import config_of
-from . import _kept
+from . import _kept, _saved
 from ._kept import Image
-from ._recipe import REFERENCE, familiar, settings
-
-# What reading a tar raises that is cut off, packed wrongly, or holds something else.
-NOT_AN_ARCHIVE = (
-    OSError, EOFError, tarfile.TarError, zlib.error, lzma.LZMAError, KeyError, TypeError, AttributeError, ValueError
-)  # fmt: skip
+from ._recipe import REFERENCE
+from ._saved import Saved
 
 
 def find(engine: Engine, name: str) -> dict[str, Any]:
@@ -66,6 +58,11 @@ def of(found: Mapping[str, Any]) -> Image | None:
         int(_seconds(found.get("Created"))),
         found["Size"],
     )
+
+
+def platform(found: Mapping[str, Any]) -> str:
+    """The system and processor of an inspected image."""
+    return f"{found['Os']}/{found['Architecture']}"
 
 
 def about(image: Image, name: str) -> dict[str, Any]:
@@ -145,36 +142,22 @@ def pull(engine: Engine, reference: str, platform: str, show: Callable[[str], No
         ) from error
 
 
-def archived(path: str, reference: str) -> tuple[str, dict[str, Any]]:
-    """The name in an archive that is meant by ``reference``, and what is in that image."""
-    try:
-        with tarfile.open(path) as archive:
-            items = _member(archive, "manifest.json")
-            entries = {familiar(tag): item for item in items for tag in item["RepoTags"] or [""]}
-            chosen = reference if reference in entries else next(iter(entries), "") if len(entries) == 1 else None
-            if chosen is None:
-                names = ", ".join(sorted(entries))
-                raise InvalidInput("archive", path, f"holds {names}, and not {reference}: name one of these.")
-            config = _member(archive, entries[chosen]["Config"])
-            return chosen, _content(config["rootfs"]["diff_ids"], config.get("config") or {})
-    except NOT_AN_ARCHIVE as error:
-        raise InvalidInput("archive", path, f"is no image that `docker save` wrote ({error}).") from error
-
-
 def inside(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What is in an inspected image, as `archived` tells it."""
-    return _content(found["RootFS"].get("Layers") or [], config_of(found))
+    """What is in an inspected image, as an archive tells it."""
+    return _saved.content(found["RootFS"].get("Layers") or [], config_of(found))
 
 
-def load(engine: Engine, path: str, show: Callable[[str], None]) -> str:
-    """Load an archive; the name, or the id, of what it held."""
+def load(engine: Engine, path: str, saved: Saved, reference: str, show: Callable[[str], None]) -> None:
+    """Load an archive and give the image that is meant a name; that of its own comes with it, and no other."""
+    own = Image("", (), saved.content["labels"]).own
     show(f"Loading {path}")
-    with open(path, "rb") as archive, translated(f"load {path}"), patient(engine) as api:
-        said = "".join(line.get("stream", line.get("error", "")) for line in api.load_image(archive))
-    match = re.search(r"Loaded image(?: ID)?: (\S+)", said)
-    if not match:
-        raise BuildError(f"The engine would not load {path}: {said.strip() or 'it did not say why'}.")
-    return match[1]
+    with restored(engine, {*saved.names, *saved.others} - {reference, own}):
+        with open(path, "rb") as archive, translated(f"load {path}"), patient(engine) as api:
+            said = "".join(line.get("stream", line.get("error", "")) for line in api.load_image(archive))
+        match = re.search(r"Loaded image(?: ID)?: (\S+)", said)
+        if not match:
+            raise BuildError(f"The engine would not load {path}: {said.strip() or 'it did not say why'}.")
+        name(engine, (saved.names or match.groups())[0], reference)
 
 
 def since(found: Mapping[str, Any]) -> float:
@@ -190,10 +173,6 @@ def _seconds(text: str | None) -> float:
     return datetime.datetime.fromisoformat(match[1] + match[2].replace("Z", "+00:00")).timestamp()
 
 
-def _content(layers: list[str], config: Mapping[str, Any]) -> dict[str, Any]:
-    return {"layers": layers, "settings": settings(config), "labels": config.get("Labels") or {}}
-
-
 def _follow(lines: Iterable[Mapping[str, Any]], reference: str, show: Callable[[str], None]) -> None:
     for line in lines:
         if "error" in line:
@@ -204,10 +183,3 @@ def _follow(lines: Iterable[Mapping[str, Any]], reference: str, show: Callable[[
 
 def _cause(error: EngineError) -> str:
     return str(error).partition(": ")[2] or str(error)
-
-
-def _member(archive: tarfile.TarFile, name: str) -> Any:
-    file = archive.extractfile(name)
-    if file is None:
-        raise ValueError(f"its {name} is no file")
-    return json.load(file)

@@ -24,9 +24,14 @@ class Image:
     size: int = 0
 
     @property
+    def own(self) -> str:
+        """The name that never moves, as its labels have it."""
+        return f"{self.said('name', '')}:{self.said('tag', '')}"
+
+    @property
     def ours(self) -> bool:
         """Whether its labels are its own: what is built on an image of ours, by whomever, has them too."""
-        return f"{self.said('name', '')}:{self.said('tag', '')}" in self.tags
+        return self.own in self.tags
 
     def said(self, name: str, default: Any = None) -> Any:
         """A label of ours; JSON where ``default`` is no text."""

@@ -84,6 +84,10 @@ class Recipe:
     def dockerfile(self) -> str:
         return self.directory.dockerfile if self.directory else ""
 
+    def suits(self, platform: str) -> bool:
+        """Whether a system and processor are those that are asked for, if any are."""
+        return not self.platform or "/".join(self.platform.split("/")[:2]) == platform
+
     def declaration(self) -> dict[str, Any]:
         """The recipe as a person would write it, without secrets: kept as a label, shown in a diff."""
         needs, directory = self.requirements, self.directory
