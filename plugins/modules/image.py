@@ -147,7 +147,10 @@ options:
     type: str
     default: never
   keep:
-    description: How many older images of that name stay. One that a container is made of always does.
+    description:
+      - How many older images of that name stay with O(state=present), first the one that had the name before, then
+        those that were named last. One that a container is made of always does.
+      - What V(pulled) or V(loaded) replaces has no name any more. It stays until C(docker image prune) removes it.
     type: int
     default: 3
   archive:

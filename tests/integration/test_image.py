@@ -115,6 +115,15 @@ def test_old_images_are_kept_to_a_number_and_never_one_in_use(images):
     assert images.ids() == {third["image"]["id"]}
 
 
+def test_the_last_ones_are_kept_whatever_their_age(images):
+    ids = [images.image(environment={"N": str(number)}, keep=2)["image"]["id"] for number in range(5)]
+    assert images.ids() == set(ids[2:])
+    back = images.twice(environment={"N": "2"}, keep=2)
+    assert back["steps"] == [f"name {ids[2][7:19]} {images.name}:latest"]
+    last = images.twice(environment={"N": "5"}, keep=1)
+    assert images.ids() == {ids[2], last["image"]["id"]}, "what had the name before is what one goes back to"
+
+
 def test_a_tag_of_its_own(images):
     images.image(name=f"{images.name}:2024", environment={"A": "1"})
     images.image(name=f"{images.name}:2025", environment={"A": "2"})

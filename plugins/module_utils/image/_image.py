@@ -182,10 +182,16 @@ def _bases(engine: Engine, wanted: Wanted, check: bool, show: Show) -> tuple[lis
 
 
 def prune(engine: Engine, name: str, keep: int, images: Sequence[Image], after: str, check: bool) -> list[str]:
-    """Remove what is older than the images to keep, and not in use; the steps that takes. ``after`` is an id."""
+    """Remove what is older than the images to keep, and not in use; the steps that takes. ``after`` is an id.
+
+    First is kept what had the name before, then what was named last.
+    """
     if not _too_many(name, keep, images, after):
         return []
-    names = _kept.stale(name, keep, images, after, _images.users(engine))
+    # Images that differ in their configuration alone may all have the age of their base.
+    last = {image.id: _images.since(_images.find(engine, image.id)) for image in images}
+    recent = sorted(images, key=lambda image: (name not in image.tags, -last[image.id]))
+    names = _kept.stale(name, keep, recent, after, _images.users(engine))
     if not check:
         for tag in names:
             _images.remove(engine, tag)
