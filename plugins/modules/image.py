@@ -37,7 +37,7 @@ options:
     choices: [present, absent, pulled, loaded]
     default: present
   base:
-    description: Image to build on. It is pulled where the host does not have it.
+    description: Image to build on, by name or by id. It is pulled where the host does not have it.
     type: str
     default: myjupyter-base
   requirements:

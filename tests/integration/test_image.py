@@ -261,6 +261,48 @@ def test_a_base_that_is_not_here(images):
         images.image(base="myjupyter-nowhere.invalid/base:1")
 
 
+def test_a_base_by_its_id(images, small):
+    whole = images.inspect(images.base)["Id"]
+    for number, base in enumerate((whole, whole[7:19])):
+        images.twice(base=base, environment={"A": str(number)})
+        assert images.run("echo $A") == str(number)
+    for check in (True, False):
+        with pytest.raises(ModuleFailed, match="^base: 'sha256:.*' is an image without a name, .* `docker tag`"):
+            images.image(check=check, base=small(""))
+
+
+def test_a_base_for_another_platform(images, small):
+    small("base", platform="linux/s390x")
+    for check in (True, False):
+        with pytest.raises(ModuleFailed, match="^base: '.*' is here for linux/s390x, and an image for linux/"):
+            images.image(check=check, base=f"{images.name}:base")
+
+
+@pytest.mark.parametrize(
+    "command, says",
+    [
+        ("rm -rf $(python -c 'import sysconfig; print(sysconfig.get_paths()[\"purelib\"])')/*", ""),
+        (
+            "rm -f /opt/conda/bin/python* /usr/bin/python3*",
+            "Finding .*: error: the base has no Python, into which packages are installed",
+        ),
+    ],
+    ids=["no packages", "no Python"],
+)
+def test_a_base_that_has_less_than_others(images, command, says):
+    container = images.engine.create_container(images.base, ["-c", command], entrypoint=["/bin/sh"], user="root")["Id"]
+    images.engine.start(container)
+    assert images.engine.wait(container)["StatusCode"] == 0
+    images.engine.commit(container, images.name, "base")
+    images.engine.remove_container(container)
+    asked = {"base": f"{images.name}:base", "requirements": ["cowsay==6.0"]}
+    if says:
+        with pytest.raises(ModuleFailed, match=says):
+            images.image(**asked)
+    else:
+        assert images.twice(**asked)["image"]["packages"] == {"cowsay": "6.0"}
+
+
 def test_a_host_without_an_engine_yet(images, tmp_path):
     nowhere = f"unix://{tmp_path}/docker.sock"
     assert images.image(check=True, docker_host=nowhere)["steps"] == [f"build {images.name}:latest"]

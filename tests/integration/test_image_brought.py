@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import secrets
-import tarfile
-
 import pytest
 
 from tests.conftest import ModuleFailed
@@ -30,20 +26,6 @@ def push(images, registry):
     yield make
     for item in images.engine.images(reference):
         images.engine.remove_image(item["Id"], force=True)
-
-
-@pytest.fixture
-def small(images):
-    """Make a small image with a name of this test, by its tag; its id."""
-
-    def make(tag):
-        packed = io.BytesIO()
-        with tarfile.open(fileobj=packed, mode="w") as tar:
-            tar.addfile(tarfile.TarInfo(secrets.token_hex(8)))
-        images.engine.import_image_from_data(packed.getvalue(), repository=images.name, tag=tag)
-        return images.inspect(f"{images.name}:{tag}")["Id"]
-
-    return make
 
 
 def pulled_twice(images, **options):
