@@ -27,6 +27,7 @@ options:
     description:
       - Name of the image, without a tag for the tag V(latest).
       - With O(state=absent) and no tag, all images of that name are meant.
+      - With V(pulled) and V(absent) it may be a digest, such as C(quay.io/jupyter/base-notebook@sha256:...).
     type: str
     default: myjupyter
   state:

@@ -32,6 +32,7 @@ def test_create_modify_recreate_delete(images):
     back = images.twice(requirements=["cowsay==6.0"])
     assert back["steps"] == [f"name {made['image']['id'][7:19]} {images.name}:latest"]
     assert back["image"]["id"] == made["image"]["id"]
+    assert f"{images.name}:latest" in back["image"]["tags"]
 
     gone = images.twice(state="absent")
     assert gone["image"] == {}
@@ -131,6 +132,15 @@ def test_a_tag_of_its_own(images):
     assert removed["steps"] == [f"remove {images.name}:2024"]
     assert not images.image(name=f"{images.name}:2024", state="absent")["changed"]
     assert len(images.image(state="absent")["steps"]) == 3
+
+
+def test_a_name_of_an_image_in_use_that_has_another_one_may_go(images):
+    made = images.image(environment={"A": "1"})["image"]["id"]
+    images.engine.tag(made, f"{images.name}-other", "1")
+    images.engine.create_container(made, "true", name=f"{images.name}-user")
+    assert len(images.twice(state="absent")["steps"]) == 2
+    with pytest.raises(ModuleFailed, match=f"^{images.name}-other:1 is in use by {images.name}-user"):
+        images.image(name=f"{images.name}-other", state="absent")
 
 
 def test_what_others_build_on_it_is_theirs(images):

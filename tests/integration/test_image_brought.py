@@ -66,6 +66,9 @@ def test_pulled_by_digest(images, push):
     digest = images.engine.inspect_image(reference)["RepoDigests"][0]
     images.engine.remove_image(made, force=True)
     assert pulled_twice(images, name=digest)["image"]["id"] == made
+    for name in (digest, reference.rpartition(":")[0]):
+        images.image(state="pulled", name=digest)
+        assert images.twice(state="absent", name=name)["steps"] == [f"remove {digest}"]
 
 
 def test_what_a_registry_does_not_have(images, registry):

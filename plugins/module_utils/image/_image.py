@@ -10,7 +10,7 @@ import os
 import time
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._engine import Engine
@@ -105,6 +105,7 @@ def present(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
         steps.append(f"build {wanted.name}")
     elif before is None or after.id != before.id:
         steps.append(f"name {after.id[7:19]} {wanted.name}")
+        after = replace(after, tags=tuple(sorted({*after.tags, wanted.name})))
         if not check:
             _images.name(engine, after.id, wanted.name)
     return Outcome(before, after, [*steps, *prune(engine, wanted.name, wanted.keep, images, after.id, check)], warnings)
@@ -143,21 +144,22 @@ def loaded(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
 def absent(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
     """Remove the name, or without a tag all images of the repository; none that a container needs."""
     images = _images.named(engine, wanted.repository)
-    before = _named(wanted, images)
-    going = [(image, [tag for tag in image.tags if _meant(tag, wanted)]) for image in images]
-    going = [(image, tags) for image, tags in going if tags]
+    # A digest goes with the last tag of its repository.
+    meant = ((image, _meant(image.tags, wanted) or _meant(image.digests, wanted)) for image in images)
+    going = {image.id: names for image, names in meant if names}
     used = _images.users(engine) if going else {}
-    for image, tags in going:
-        if set(tags) == set(image.tags) and image.id in used:
+    for image, names in going.items():
+        found = _images.find(engine, image) if image in used else {}
+        if found and not {*(found.get("RepoTags") or found.get("RepoDigests") or ())} - {*names}:
             raise EngineError(
-                f"{tags[0]} is in use by {', '.join(used[image.id])}: remove these containers "
+                f"{names[0]} is in use by {', '.join(used[image])}: remove these containers "
                 "first, for instance with the module myjupyter.fleet.labs and state: absent."
             )
-    names = [name for _image, tags in going for name in tags]
+    gone = [name for names in going.values() for name in names]
     if not check:
-        for name in names:
+        for name in gone:
             _images.remove(engine, name)
-    return Outcome(before, None, [f"remove {name}" for name in names])
+    return Outcome(_named(wanted, images), None, [f"remove {name}" for name in gone])
 
 
 STATES = {"present": present, "pulled": pulled, "loaded": loaded, "absent": absent}
@@ -209,15 +211,18 @@ def _of_recipe(
 
 
 def _named(wanted: Wanted, images: Sequence[Image]) -> Image | None:
-    return next((image for image in images if wanted.name in image.tags), None)
+    return next((image for image in images if wanted.name in (*image.tags, *image.digests)), None)
 
 
 def _too_many(name: str, keep: int, images: Sequence[Image], after: str) -> bool:
     return len(_kept.superseded(name, images, after)) > keep
 
 
-def _meant(tag: str, wanted: Wanted) -> bool:
-    return tag == wanted.name if wanted.tag else tag.rpartition(":")[0] == wanted.repository
+def _meant(names: Sequence[str], wanted: Wanted) -> list[str]:
+    """Those of an image's names that are to go; of a repository all, where no tag or digest is said."""
+    if wanted.tag or "@" in wanted.name:
+        return [name for name in names if name == wanted.name]
+    return [name for name in names if name.rpartition(":")[0] in (wanted.repository, f"{wanted.repository}@sha256")]
 
 
 def _serves(found: Mapping[str, Any], wanted: Wanted) -> bool:

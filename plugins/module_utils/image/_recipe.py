@@ -152,7 +152,7 @@ def _short(digests: Sequence[str]) -> str:
 def parse(params: Mapping[str, Any]) -> Wanted:
     """The options of the module as what is wanted; raises InvalidInput."""
     match = REFERENCE.fullmatch(params["name"])
-    if not match or (match[3] and params["state"] != "pulled"):
+    if not match or (match[3] and params["state"] not in ("pulled", "absent")):
         raise InvalidInput("name", params["name"], "is no name for an image, such as myjupyter or team/lab:2024.")
     if params["keep"] < 0:
         raise InvalidInput("keep", params["keep"], "is how many older images stay: 0 or more.")
