@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import http.server
+import json
+import threading
+
 import pytest
 
 from tests.conftest import ModuleFailed
@@ -74,6 +78,42 @@ def test_pulled_by_digest(images, push):
 def test_what_a_registry_does_not_have(images, registry):
     with pytest.raises(ModuleFailed, match=f"{registry}/lab/none:1 is not on this host and could not be pulled: .*"):
         images.image(state="pulled", name=f"{registry}/lab/none:1")
+
+
+class Locked(http.server.BaseHTTPRequestHandler):
+    """A registry that lets nobody in."""
+
+    def do_GET(self):
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", 'Basic realm="lab"')
+        self.end_headers()
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_args):
+        pass
+
+
+def test_what_a_registry_gives_to_none_without_a_login(images):
+    with http.server.HTTPServer(("127.0.0.1", 0), Locked) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(ModuleFailed, match=r"credentials\. Log in to its registry on this host .*\. Load it from"):
+            images.image(state="pulled", name=f"127.0.0.1:{server.server_port}/lab/none:1")
+        server.shutdown()
+
+
+def test_a_credential_helper_that_does_not_work_is_passed_over(images, push, host, tmp_path, monkeypatch):
+    reference, made = push(environment={"A": "1"})
+    (tmp_path / ".docker").mkdir()
+    (tmp_path / ".docker/config.json").write_text(json.dumps({"credsStore": "nowhere"}))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert pulled_twice(images, name=reference)["image"]["id"] == made
+    assert not images.image(state="pulled", name=reference, refresh="always")["changed"]
+    images.engine.remove_image(reference)
+    host.labs(host.lab(image=reference))
+    assert host.inspect()["Image"] == made
+    with pytest.raises(ModuleFailed, match=r"docker-credential-nowhere of ~/.docker/config.json does not work"):
+        images.image(state="pulled", name=f"{reference}-none")
 
 
 def test_a_recipe_on_a_base_of_a_registry(images, push):

@@ -11,13 +11,16 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
-from .._engine import Engine, is_absent, patient, translated
+from .._engine import Engine, is_absent, patient, translated, with_login
 from .._errors import BuildError, EngineError
 from .._settings import config_of
 from . import _kept, _saved
 from ._kept import Image
 from ._recipe import REFERENCE
 from ._saved import Saved
+
+# How engines and registries say that they do not know who asks.
+NEEDS_LOGIN = re.compile(r"unauthorized|authentication required|denied|no basic auth")
 
 
 def find(engine: Engine, name: str) -> dict[str, Any]:
@@ -121,22 +124,33 @@ def remove(engine: Engine, reference: str) -> None:
 
 def latest_digest(engine: Engine, reference: str) -> str:
     """The digest that a registry has for a name."""
-    with translated(f"find {reference} in its registry"):
-        return engine.api.inspect_distribution(reference)["Descriptor"]["digest"]
+
+    def ask(login: dict[str, str] | None) -> str:
+        with translated(f"find {reference} in its registry"):
+            return engine.api.inspect_distribution(reference, auth_config=login)["Descriptor"]["digest"]
+
+    return with_login(ask)
 
 
 def pull(engine: Engine, reference: str, platform: str, show: Callable[[str], None]) -> None:
     """Pull an image; raises BuildError with what can be done where it cannot be had."""
     match = cast("re.Match[str]", REFERENCE.fullmatch(reference))
     repository, tag = match[1], (match[3] or "").lstrip("@") or match[2] or "latest"
+
+    def ask(login: dict[str, str] | None) -> None:
+        with translated(f"pull {reference}"), patient(engine) as api:
+            how = {"tag": tag, "platform": platform or None, "auth_config": login}
+            _follow(api.pull(repository, stream=True, decode=True, **how), reference, show)
+
     show(f"Pulling {reference}")
     try:
-        with translated(f"pull {reference}"), patient(engine) as api:
-            lines = api.pull(repository, tag=tag, stream=True, decode=True, platform=platform or None)
-            _follow(lines, reference, show)
+        with_login(ask)
     except EngineError as error:
+        cause = (str(error).partition(": ")[2] or str(error)).rstrip(".")
+        login = "Log in to its registry on this host (`docker login`), as the user who runs this. "
         raise BuildError(
-            f"The image {reference} is not on this host and could not be pulled: {_cause(error)} "
+            f"The image {reference} is not on this host and could not be pulled: {cause}. "
+            f"{login if NEEDS_LOGIN.search(cause) else ''}"
             "Load it from an archive (state: loaded), name another one, or let the role "
             "myjupyter.fleet.jupyter_base make a base where no registry can be reached."
         ) from error
@@ -177,10 +191,6 @@ def _seconds(text: str | None) -> float:
 def _follow(lines: Iterable[Mapping[str, Any]], reference: str, show: Callable[[str], None]) -> None:
     for line in lines:
         if "error" in line:
-            raise EngineError(f"The engine would not pull {reference}: {line['error']}.")
+            raise EngineError(f"The engine would not pull {reference}: {line['error']}")
         if line.get("status", "").startswith(("Pull complete", "Status:", "Digest:")):
             show(f"  {line['status']} {line.get('id', '')}".rstrip())
-
-
-def _cause(error: EngineError) -> str:
-    return str(error).partition(": ")[2] or str(error)
