@@ -16,7 +16,7 @@ from .._errors import BuildError, EngineError
 from .._settings import config_of
 from . import _kept, _saved
 from ._kept import Image
-from ._recipe import REFERENCE
+from ._recipe import REFERENCE, familiar
 from ._saved import Saved
 
 # How engines and registries say that they do not know who asks.
@@ -165,7 +165,7 @@ def load(engine: Engine, path: str, saved: Saved, reference: str, show: Callable
     """Load an archive and give the image that is meant a name; that of its own comes with it, and no other."""
     own = Image("", (), saved.content["labels"]).own
     show(f"Loading {path}")
-    with restored(engine, {*saved.names, *saved.others} - {reference, own}):
+    with restored(engine, {*saved.names, *saved.others} - {familiar(reference), own}):
         with open(path, "rb") as archive, translated(f"load {path}"), patient(engine) as api:
             said = "".join(line.get("stream", line.get("error", "")) for line in api.load_image(archive))
         match = re.search(r"Loaded image(?: ID)?: (\S+)", said)
