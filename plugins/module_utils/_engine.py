@@ -17,14 +17,15 @@ import re
 import socket
 import stat
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from ._errors import EngineAbsent, EngineError, InvalidInput
 
 OLDEST_API = (1, 41)  # Engine 20.10, https://docs.docker.com/reference/api/engine/
 DEFAULT_SOCKET = "/var/run/docker.sock"
+Answer = TypeVar("Answer")
 PATIENCE = 3600  # seconds; an engine is silent for as long as it takes to unpack an image
 
 
@@ -162,6 +163,27 @@ def translated(doing: str) -> Iterator[None]:
         if isinstance(error, (docker.errors.DockerException, requests.exceptions.RequestException)):
             raise EngineError(f"Could not {doing}: {error}. {_advice(str(error))}") from error
         raise
+
+
+def with_login(ask: Callable[[dict[str, str] | None], Answer]) -> Answer:
+    """What a registry answers: asked with the login of ~/.docker/config.json, or without where that cannot be had.
+
+    ``ask`` gets what the SDK takes for a login; None has it look for one.
+    """
+    try:
+        return ask(None)
+    except EngineError as error:
+        if "Credentials store error" not in str(error):
+            raise
+        named = re.search(r"docker-credential-[\w.-]+", str(error))
+    try:
+        return ask({})
+    except EngineError as error:
+        helper = named[0] if named else "the credential helper"
+        raise EngineError(
+            f"{str(error).rstrip('.')}. No login was told, because {helper} of ~/.docker/config.json does not work for "
+            "this user."
+        ) from error
 
 
 @contextlib.contextmanager

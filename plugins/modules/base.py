@@ -37,7 +37,9 @@ options:
     type: str
     default: quay.io/jupyter/base-notebook:latest
   archive:
-    description: A tar on this host that C(docker save) wrote.
+    description:
+      - A tar on this host that C(docker save) wrote. Where it holds several images, the one of O(name) is meant. No
+        other name on the host is given to another image.
     type: path
   release:
     description:

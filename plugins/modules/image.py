@@ -27,6 +27,7 @@ options:
     description:
       - Name of the image, without a tag for the tag V(latest).
       - With O(state=absent) and no tag, all images of that name are meant.
+      - With V(pulled) and V(absent) it may be a digest, such as C(quay.io/jupyter/base-notebook@sha256:...).
     type: str
     default: myjupyter
   state:
@@ -37,7 +38,7 @@ options:
     choices: [present, absent, pulled, loaded]
     default: present
   base:
-    description: Image to build on. It is pulled where the host does not have it.
+    description: Image to build on, by name or by id. It is pulled where the host does not have it.
     type: str
     default: myjupyter-base
   requirements:
@@ -119,7 +120,9 @@ options:
         description: Names that are reached without a proxy, with commas between them.
         type: str
   platform:
-    description: Platform of the image, such as V(linux/arm64). By default the engine's.
+    description:
+      - Platform of the image, such as V(linux/arm64). By default the engine's.
+      - An archive or a registry that has the image for another one only is refused.
     type: str
   labels:
     description: Labels of the image.
@@ -145,11 +148,17 @@ options:
     type: str
     default: never
   keep:
-    description: How many older images of that name stay. One that a container is made of always does.
+    description:
+      - How many older images of that name stay with O(state=present), first the one that had the name before, then
+        those that were named last. One that a container is made of always does.
+      - What V(pulled) or V(loaded) replaces has no name any more. It stays until C(docker image prune) removes it.
     type: int
     default: 3
   archive:
-    description: File on the host that C(docker save) wrote, for O(state=loaded). It may be compressed.
+    description:
+      - File on the host that C(docker save) wrote, for O(state=loaded). It may be compressed, but not with zstd.
+      - Where it holds several images, the one of O(name) is meant. That name and the image's own are given; all other
+        names in it stay as they are on the host.
     type: path
   log:
     description:

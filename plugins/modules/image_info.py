@@ -39,7 +39,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 images:
-  description: The images, newest first.
+  description: The images, first what was named last.
   returned: always
   type: list
   elements: dict

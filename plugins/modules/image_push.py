@@ -13,7 +13,7 @@ author: The myjupyter.fleet maintainers (@myjupyter)
 description:
   - Pushes an image to a registry, unless that has this very image already. There it has two names, one with the tag
     of O(name), which moves, and one with the first digits of its id, which does not (RV(reference)).
-  - Only layers that the registry lacks are sent.
+  - Only layers that the registry lacks are sent. On the host, names stay those of the images that they were.
 extends_documentation_fragment:
   - myjupyter.fleet.engine
   - myjupyter.fleet.attributes

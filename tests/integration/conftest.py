@@ -15,6 +15,7 @@ import time
 import urllib.request
 import uuid
 
+import docker
 import pytest
 import websocket
 
@@ -30,6 +31,24 @@ def images(engine, run_module, base):
     found = Images(engine, run_module, base)
     yield found
     found.clean()
+
+
+@pytest.fixture
+def small(images, tmp_path):
+    """Make a small image with a name of this test, by its tag, or without one; its id."""
+    made = []
+
+    def make(tag, platform="linux/amd64"):
+        (tmp_path / "Dockerfile").write_text(f"FROM scratch\nCOPY Dockerfile /{secrets.token_hex(8)}\n")
+        name = f"{images.name}:{tag}" if tag else None
+        said = list(images.engine.build(str(tmp_path), tag=name, platform=platform, decode=True))
+        made.append(next(line["aux"]["ID"] for line in said if "aux" in line))
+        return made[-1]
+
+    yield make
+    for image in made:
+        with contextlib.suppress(docker.errors.ImageNotFound):
+            images.engine.remove_image(image, force=True)
 
 
 @pytest.fixture(scope="session")

@@ -65,6 +65,11 @@ class Images:
                     self.engine.remove_image(name)
 
 
+def save(path, *names):
+    """Write images to an archive."""
+    subprocess.run(["docker", "save", "--output", path, *names], check=True)
+
+
 def action(plugin, check=False, python=sys.executable, **options):
     """The result of an action plugin on this machine, and all that Ansible said beside it."""
     done = subprocess.run(

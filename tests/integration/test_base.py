@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from tests.conftest import ModuleFailed
+from tests.integration.images import save
 
 ROLE = Path(__file__).parent.parent.parent / "roles/jupyter_base"
 FILES = yaml.safe_load((ROLE / "vars/main.yml").read_text())["jupyter_base__files"]
@@ -124,11 +125,14 @@ def test_a_version_from_a_registry(client, base, small, registry):
 
 
 def test_from_an_archive(client, base, name, small, tmp_path):
-    image = small()
-    client.images.get(image).tag("carried:here")
+    other, image = small(), small()
+    names = [name.replace(":latest", ":other"), name]
+    for each, tag in zip((other, image), names):
+        client.images.get(each).tag(tag)
     archive = tmp_path / "base.tar"
-    archive.write_bytes(b"".join(client.images.get("carried:here").save(named=True)))
-    client.images.remove(image, force=True)
+    save(archive, *names)
+    for each in (other, image):
+        client.images.remove(each, force=True)
 
     said = base(check=True, archive=str(archive))
     assert said["changed"] and said["source"] == "archive" and NOWHERE in said["reason"]
@@ -142,7 +146,11 @@ def test_from_an_archive(client, base, name, small, tmp_path):
             assert not base(check=check, archive=str(archive), source=source)["changed"]
     for check in (True, False):
         assert not base(check=check, archive=str(archive), refresh=True)["changed"], "it holds the same image"
-    client.images.remove("carried:here")
+    assert id_of(client, names[0]) == "", "which nobody asked for"
+    archive.write_bytes(b"no archive")
+    for check in (True, False):
+        with pytest.raises(ModuleFailed, match="^archive: '.*' is no image that `docker save` wrote"):
+            base(check=check, archive=str(archive), refresh=True)
 
 
 def test_an_image_of_others_stays(client, base, name, small):
@@ -253,4 +261,3 @@ def test_role_brings_an_archive_of_the_controller(client, play, name, small, tmp
     play(**options)
     assert id_of(client, name) == image and not list(Path("/var/tmp").glob("myjupyter-base-*"))
     assert "changed=0 " in play(**options)
-    client.images.remove("carried:here")

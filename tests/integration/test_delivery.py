@@ -40,7 +40,7 @@ def way(images, tmp_path):
 def by_place(engine):
     """An engine that finds a layer by all layers below it."""
     if any(value.startswith("io.containerd") for _name, value in engine.info()["DriverStatus"]):
-        pytest.skip("what is built on an engine with containerd is not noted: test_fleet_delivery.py shows such engines")
+        pytest.skip("what is built on an engine with containerd is not noted; test_fleet_delivery.py has such engines")
 
 
 @pytest.fixture

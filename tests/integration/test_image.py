@@ -32,6 +32,7 @@ def test_create_modify_recreate_delete(images):
     back = images.twice(requirements=["cowsay==6.0"])
     assert back["steps"] == [f"name {made['image']['id'][7:19]} {images.name}:latest"]
     assert back["image"]["id"] == made["image"]["id"]
+    assert f"{images.name}:latest" in back["image"]["tags"]
 
     gone = images.twice(state="absent")
     assert gone["image"] == {}
@@ -115,6 +116,15 @@ def test_old_images_are_kept_to_a_number_and_never_one_in_use(images):
     assert images.ids() == {third["image"]["id"]}
 
 
+def test_the_last_ones_are_kept_whatever_their_age(images):
+    ids = [images.image(environment={"N": str(number)}, keep=2)["image"]["id"] for number in range(5)]
+    assert images.ids() == set(ids[2:])
+    back = images.twice(environment={"N": "2"}, keep=2)
+    assert back["steps"] == [f"name {ids[2][7:19]} {images.name}:latest"]
+    last = images.twice(environment={"N": "5"}, keep=1)
+    assert images.ids() == {ids[2], last["image"]["id"]}, "what had the name before is what one goes back to"
+
+
 def test_a_tag_of_its_own(images):
     images.image(name=f"{images.name}:2024", environment={"A": "1"})
     images.image(name=f"{images.name}:2025", environment={"A": "2"})
@@ -122,6 +132,15 @@ def test_a_tag_of_its_own(images):
     assert removed["steps"] == [f"remove {images.name}:2024"]
     assert not images.image(name=f"{images.name}:2024", state="absent")["changed"]
     assert len(images.image(state="absent")["steps"]) == 3
+
+
+def test_a_name_of_an_image_in_use_that_has_another_one_may_go(images):
+    made = images.image(environment={"A": "1"})["image"]["id"]
+    images.engine.tag(made, f"{images.name}-other", "1")
+    images.engine.create_container(made, "true", name=f"{images.name}-user")
+    assert len(images.twice(state="absent")["steps"]) == 2
+    with pytest.raises(ModuleFailed, match=f"^{images.name}-other:1 is in use by {images.name}-user"):
+        images.image(name=f"{images.name}-other", state="absent")
 
 
 def test_what_others_build_on_it_is_theirs(images):
@@ -250,6 +269,48 @@ def test_a_base_that_is_not_here(images):
     assert foreseen["steps"] == ["pull myjupyter-nowhere.invalid/base:1", f"build {images.name}:latest"]
     with pytest.raises(ModuleFailed, match="is not on this host and could not be pulled.*jupyter_base"):
         images.image(base="myjupyter-nowhere.invalid/base:1")
+
+
+def test_a_base_by_its_id(images, small):
+    whole = images.inspect(images.base)["Id"]
+    for number, base in enumerate((whole, whole[7:19])):
+        images.twice(base=base, environment={"A": str(number)})
+        assert images.run("echo $A") == str(number)
+    for check in (True, False):
+        with pytest.raises(ModuleFailed, match="^base: 'sha256:.*' is an image without a name, .* `docker tag`"):
+            images.image(check=check, base=small(""))
+
+
+def test_a_base_for_another_platform(images, small):
+    small("base", platform="linux/s390x")
+    for check in (True, False):
+        with pytest.raises(ModuleFailed, match="^base: '.*' is here for linux/s390x, and an image for linux/"):
+            images.image(check=check, base=f"{images.name}:base")
+
+
+@pytest.mark.parametrize(
+    "command, says",
+    [
+        ("rm -rf $(python -c 'import sysconfig; print(sysconfig.get_paths()[\"purelib\"])')/*", ""),
+        (
+            "rm -f /opt/conda/bin/python* /usr/bin/python3*",
+            "Finding .*: error: the base has no Python, into which packages are installed",
+        ),
+    ],
+    ids=["no packages", "no Python"],
+)
+def test_a_base_that_has_less_than_others(images, command, says):
+    container = images.engine.create_container(images.base, ["-c", command], entrypoint=["/bin/sh"], user="root")["Id"]
+    images.engine.start(container)
+    assert images.engine.wait(container)["StatusCode"] == 0
+    images.engine.commit(container, images.name, "base")
+    images.engine.remove_container(container)
+    asked = {"base": f"{images.name}:base", "requirements": ["cowsay==6.0"]}
+    if says:
+        with pytest.raises(ModuleFailed, match=says):
+            images.image(**asked)
+    else:
+        assert images.twice(**asked)["image"]["packages"] == {"cowsay": "6.0"}
 
 
 def test_a_host_without_an_engine_yet(images, tmp_path):

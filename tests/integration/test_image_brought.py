@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import http.server
+import json
+import threading
+
 import pytest
 
 from tests.conftest import ModuleFailed
+from tests.integration.images import save
 
 
 @pytest.fixture
@@ -65,11 +70,50 @@ def test_pulled_by_digest(images, push):
     digest = images.engine.inspect_image(reference)["RepoDigests"][0]
     images.engine.remove_image(made, force=True)
     assert pulled_twice(images, name=digest)["image"]["id"] == made
+    for name in (digest, reference.rpartition(":")[0]):
+        images.image(state="pulled", name=digest)
+        assert images.twice(state="absent", name=name)["steps"] == [f"remove {digest}"]
 
 
 def test_what_a_registry_does_not_have(images, registry):
     with pytest.raises(ModuleFailed, match=f"{registry}/lab/none:1 is not on this host and could not be pulled: .*"):
         images.image(state="pulled", name=f"{registry}/lab/none:1")
+
+
+class Locked(http.server.BaseHTTPRequestHandler):
+    """A registry that lets nobody in."""
+
+    def do_GET(self):
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", 'Basic realm="lab"')
+        self.end_headers()
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_args):
+        pass
+
+
+def test_what_a_registry_gives_to_none_without_a_login(images):
+    with http.server.HTTPServer(("127.0.0.1", 0), Locked) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(ModuleFailed, match=r"credentials\. Log in to its registry on this host .*\. Load it from"):
+            images.image(state="pulled", name=f"127.0.0.1:{server.server_port}/lab/none:1")
+        server.shutdown()
+
+
+def test_a_credential_helper_that_does_not_work_is_passed_over(images, push, host, tmp_path, monkeypatch):
+    reference, made = push(environment={"A": "1"})
+    (tmp_path / ".docker").mkdir()
+    (tmp_path / ".docker/config.json").write_text(json.dumps({"credsStore": "nowhere"}))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert pulled_twice(images, name=reference)["image"]["id"] == made
+    assert not images.image(state="pulled", name=reference, refresh="always")["changed"]
+    images.engine.remove_image(reference)
+    host.labs(host.lab(image=reference))
+    assert host.inspect()["Image"] == made
+    with pytest.raises(ModuleFailed, match=r"docker-credential-nowhere of ~/.docker/config.json does not work"):
+        images.image(state="pulled", name=f"{reference}-none")
 
 
 def test_a_recipe_on_a_base_of_a_registry(images, push):
@@ -88,3 +132,47 @@ def test_a_lab_of_an_image_of_a_registry(push, host):
     assert foreseen["steps"] == done["steps"]
     assert host.inspect()["Image"] == made
     assert not host.labs(host.lab(image=reference))["changed"]
+
+
+def test_an_archive_moves_no_other_name(images, small, tmp_path):
+    first, other = small("latest"), small("other")
+    archive = tmp_path / "images.tar"
+    save(archive, f"{images.name}:latest", f"{images.name}:other")
+    with pytest.raises(ModuleFailed, match=f"holds 2 images .*, and not {images.name}:old: name one"):
+        images.image(check=True, name=f"{images.name}:old", state="loaded", archive=str(archive))
+    save(archive, f"{images.name}:latest")
+    second = small("latest")
+    for name in ("old", "older"):  # where the archive's name is another image's, then where it is none's
+        done = images.twice(name=f"{images.name}:{name}", state="loaded", archive=str(archive))
+        assert done["image"]["id"] == first and f"{images.name}:{name}" in done["image"]["tags"]
+        if name == "old":
+            assert images.inspect()["Id"] == second
+            images.engine.remove_image(images.name)
+    assert {item["Id"]: sorted(item["RepoTags"]) for item in images.engine.images(images.name)} == {
+        first: [f"{images.name}:old", f"{images.name}:older"], other: [f"{images.name}:other"]
+    }  # fmt: skip
+
+
+def test_images_without_a_name_in_one_archive(images, small, tmp_path):
+    ids = [small(tag) for tag in ("a", "b")]
+    archive = tmp_path / "images.tar"
+    save(archive, *ids)
+    for check in (True, False):
+        with pytest.raises(ModuleFailed, match=r"holds 2 images \(2 without a name\), and not .*: name one"):
+            images.image(check=check, state="loaded", archive=str(archive))
+    save(archive, ids[1])
+    assert images.twice(state="loaded", archive=str(archive))["image"]["id"] == ids[1]
+
+
+def test_an_image_of_another_platform_is_refused(images, small, registry, tmp_path):
+    small("latest")
+    archive, reference = tmp_path / "image.tar", f"{registry}/lab/{images.name}"
+    save(archive, images.name)
+    for check in (True, False):
+        with pytest.raises(ModuleFailed, match="^platform: 'linux/s390x' cannot be had: the image in .* is for linux/"):
+            images.image(check=check, state="loaded", archive=str(archive), platform="linux/s390x")
+    images.engine.tag(images.name, reference)
+    assert "error" not in images.engine.push(reference)
+    with pytest.raises(ModuleFailed, match="^platform: 'linux/s390x' cannot be had: .* registry has is for linux/"):
+        images.image(state="pulled", name=reference, platform="linux/s390x")
+    images.engine.remove_image(reference)

@@ -28,6 +28,7 @@ def test_it_tells_what_an_image_is(images, run_module):
         images.engine.remove_container(container)
     own = run_module("image_info")["images"]
     assert {old["id"], new["id"]} <= {image["id"] for image in own}
+    assert len(run_module("image_info", names=[f"docker.io/library/{images.name}"])["images"]) == 2
     assert run_module("image_info", names=[f"{images.name}:nosuchtag"])["images"] == []
     images.engine.import_image_from_data(b"\0" * 10240, repository=f"{images.name}-foreign", tag="1")
     foreign = run_module("image_info", names=[f"{images.name}-foreign:1"])["images"][0]

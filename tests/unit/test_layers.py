@@ -61,6 +61,7 @@ SHELL = {
     "_rootfs": "mmdebstrap",
     "_roster_info": "all that a lab stands on",
     "_run": "all that a lab stands on",
+    "_saved": "a host's archive of images",
     "_state": "a host's tokens and declarations",
 }
 # Programs with surroundings of their own.

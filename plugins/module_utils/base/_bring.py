@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from .._engine import Engine, connect
-from .._errors import BuildError, EngineError, FleetError, InvalidInput
+from .._errors import BuildError, EngineError, FleetError
 from .._settings import config_of
-from ..image import _build, _context, _images, _make
+from ..image import _build, _context, _images, _make, _saved
 from ..image._image import Log
 from ..image._recipe import Recipe, Wanted
 from . import _base, _rootfs
@@ -64,7 +64,7 @@ def choose(engine: Engine, wanted: Base) -> Choice:
     choice = _first(engine, wanted) if wanted.source == "auto" else Choice(wanted.source, "as asked for")
     if choice.source == "build":
         _base.release(wanted, _rootfs.host())
-    elif found and _is_newest(engine, wanted, found, choice.source):
+    elif _is_newest(engine, wanted, found, choice.source):
         return Choice("present", THERE[choice.source])
     return choice
 
@@ -75,11 +75,8 @@ def apply(engine: Engine, wanted: Base, choice: Choice, show: Show) -> None:
         _pull(engine, wanted, show)
         _images.name(engine, wanted.registry_reference, wanted.name)
     elif choice.source == "archive":
-        if not os.path.isfile(wanted.archive):
-            raise InvalidInput("archive", wanted.archive, "is no file on this host.")
-        image = _images.load(engine, wanted.archive, show)
-        _images.name(engine, image, wanted.archive_mark)
-        _images.name(engine, image, wanted.name)
+        _images.load(engine, wanted.archive, _saved.find(wanted.archive, wanted.name), wanted.name, show)
+        _images.name(engine, wanted.name, wanted.archive_mark)
     else:
         _make_base(engine, wanted, show)
 
@@ -120,14 +117,14 @@ def _first(engine: Engine, wanted: Base) -> Choice:
 
 
 def _is_newest(engine: Engine, wanted: Base, found: dict[str, Any], source: str) -> bool:
-    """Whether the image that is there is what the registry or the archive has now."""
-    if source == "registry":
-        digest = _images.latest_digest(engine, wanted.registry_reference)
-        return any(name.endswith(f"@{digest}") for name in found.get("RepoDigests") or [])
-    if not os.path.isfile(wanted.archive):
-        return False
-    _name, held = _images.archived(wanted.archive, wanted.name)
-    return held == _images.inside(found)
+    """Whether the image that is there, if one is, is what the registry or the archive has now."""
+    if source == "archive":
+        if not os.path.isfile(wanted.archive):  # it may come after this look
+            return False
+        saved = _saved.find(wanted.archive, wanted.name)
+        return bool(found) and saved.content == _images.inside(found)
+    digest = _images.latest_digest(engine, wanted.registry_reference) if found else ""
+    return any(name.endswith(f"@{digest}") for name in found.get("RepoDigests") or [])
 
 
 def _make_base(engine: Engine, wanted: Base, show: Show) -> None:

@@ -61,7 +61,11 @@ VALUE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::([-+])([^}]*))?\})")
 
 def resolving(recipe: Recipe, base: str, base_key: str) -> str:
     """The Dockerfile whose target `lock` holds nothing but /lock.json."""
-    step = f'exec "$(command -v python || command -v python3)" -IB {INSIDE} resolve {TOOLS}-request.json {ANSWERED}'
+    step = (
+        'python="$(command -v python || command -v python3)" || { '
+        'echo "error: the base has no Python, into which packages are installed: take one that has"; exit 1; }; '
+        f'exec "$python" -IB {INSIDE} resolve {TOOLS}-request.json {ANSWERED}'
+    )
     return _text(
         *_system(recipe, base, base_key),
         "FROM system AS resolved",

@@ -10,13 +10,13 @@ import os
 import time
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._engine import Engine
 from .._errors import EngineError, FleetError, InvalidInput
 from .._settings import image_digest
-from . import _context, _dockerfile, _images, _kept, _lock
+from . import _context, _dockerfile, _images, _kept, _lock, _saved
 from ._kept import Image
 from ._recipe import Wanted
 
@@ -106,6 +106,7 @@ def present(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
         steps.append(f"build {wanted.name}")
     elif before is None or after.id != before.id:
         steps.append(f"name {after.id[7:19]} {wanted.name}")
+        after = replace(after, tags=tuple(sorted({*after.tags, wanted.name})))
         if not check:
             _images.name(engine, after.id, wanted.name)
     return Outcome(before, after, [*steps, *prune(engine, wanted.name, wanted.keep, images, after.id, check)], warnings)
@@ -123,42 +124,43 @@ def pulled(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
             return _unchanged(before)
     if not check:
         _images.pull(engine, wanted.name, wanted.recipe.platform, show)
+        _need_platform(wanted, _images.platform(_images.find(engine, wanted.name)), "all that its registry has")
     after = _declared(wanted) if check else _images.image(engine, wanted.name)
     return Outcome(_images.of(before), after, [f"pull {wanted.name}"])
 
 
 def loaded(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
     """Have the image that an archive holds."""
-    name, held = _images.archived(wanted.archive, wanted.name)
+    saved = _saved.find(wanted.archive, wanted.name)
+    _need_platform(wanted, saved.platform, f"the image in {wanted.archive}")
     before = _images.find(engine, wanted.name)
-    if before and held == _images.inside(before):
+    if before and saved.content == _images.inside(before):
         return _unchanged(before)
     if not check:
-        got = _images.load(engine, wanted.archive, show)
-        if name != wanted.name:
-            _images.name(engine, name or got, wanted.name)
-    after = Image("", (wanted.name,), held["labels"]) if check else _images.image(engine, wanted.name)
+        _images.load(engine, wanted.archive, saved, wanted.name, show)
+    after = Image("", (wanted.name,), saved.content["labels"]) if check else _images.image(engine, wanted.name)
     return Outcome(_images.of(before), after, [f"load {wanted.name}"])
 
 
 def absent(engine: Engine, wanted: Wanted, check: bool, show: Show) -> Outcome:
     """Remove the name, or without a tag all images of the repository; none that a container needs."""
     images = _images.named(engine, wanted.repository)
-    before = _named(wanted, images)
-    going = [(image, [tag for tag in image.tags if _meant(tag, wanted)]) for image in images]
-    going = [(image, tags) for image, tags in going if tags]
+    # A digest goes with the last tag of its repository.
+    meant = ((image, _meant(image.tags, wanted) or _meant(image.digests, wanted)) for image in images)
+    going = {image.id: names for image, names in meant if names}
     used = _images.users(engine) if going else {}
-    for image, tags in going:
-        if set(tags) == set(image.tags) and image.id in used:
+    for image, names in going.items():
+        found = _images.find(engine, image) if image in used else {}
+        if found and not {*(found.get("RepoTags") or found.get("RepoDigests") or ())} - {*names}:
             raise EngineError(
-                f"{tags[0]} is in use by {', '.join(used[image.id])}: remove these containers "
+                f"{names[0]} is in use by {', '.join(used[image])}: remove these containers "
                 "first, for instance with the module myjupyter.fleet.labs and state: absent."
             )
-    names = [name for _image, tags in going for name in tags]
+    gone = [name for names in going.values() for name in names]
     if not check:
-        for name in names:
+        for name in gone:
             _images.remove(engine, name)
-    return Outcome(before, None, [f"remove {name}" for name in names])
+    return Outcome(_named(wanted, images), None, [f"remove {name}" for name in gone])
 
 
 STATES = {"present": present, "pulled": pulled, "loaded": loaded, "absent": absent}
@@ -183,10 +185,16 @@ def _bases(engine: Engine, wanted: Wanted, check: bool, show: Show) -> tuple[lis
 
 
 def prune(engine: Engine, name: str, keep: int, images: Sequence[Image], after: str, check: bool) -> list[str]:
-    """Remove what is older than the images to keep, and not in use; the steps that takes. ``after`` is an id."""
+    """Remove what is older than the images to keep, and not in use; the steps that takes. ``after`` is an id.
+
+    First is kept what had the name before, then what was named last.
+    """
     if not _too_many(name, keep, images, after):
         return []
-    names = _kept.stale(name, keep, images, after, _images.users(engine))
+    # Images that differ in their configuration alone may all have the age of their base.
+    last = {image.id: _images.since(_images.find(engine, image.id)) for image in images}
+    recent = sorted(images, key=lambda image: (name not in image.tags, -last[image.id]))
+    names = _kept.stale(name, keep, recent, after, _images.users(engine))
     if not check:
         for tag in names:
             _images.remove(engine, tag)
@@ -204,21 +212,29 @@ def _of_recipe(
 
 
 def _named(wanted: Wanted, images: Sequence[Image]) -> Image | None:
-    return next((image for image in images if wanted.name in image.tags), None)
+    return next((image for image in images if wanted.name in (*image.tags, *image.digests)), None)
 
 
 def _too_many(name: str, keep: int, images: Sequence[Image], after: str) -> bool:
     return len(_kept.superseded(name, images, after)) > keep
 
 
-def _meant(tag: str, wanted: Wanted) -> bool:
-    return tag == wanted.name if wanted.tag else tag.rpartition(":")[0] == wanted.repository
+def _meant(names: Sequence[str], wanted: Wanted) -> list[str]:
+    """Those of an image's names that are to go; of a repository all, where no tag or digest is said."""
+    if wanted.tag or "@" in wanted.name:
+        return [name for name in names if name == wanted.name]
+    return [name for name in names if name.rpartition(":")[0] in (wanted.repository, f"{wanted.repository}@sha256")]
 
 
 def _serves(found: Mapping[str, Any], wanted: Wanted) -> bool:
     """Whether an image is there, for the platform that was asked for, if one was."""
-    platform = wanted.recipe.platform.split("/")[:2]
-    return bool(found) and platform in ([""], [found.get("Os"), found.get("Architecture")])
+    return bool(found) and wanted.recipe.suits(_images.platform(found))
+
+
+def _need_platform(wanted: Wanted, platform: str, what: str) -> None:
+    """Refuse an image for another platform than the one that was asked for."""
+    if not wanted.recipe.suits(platform):
+        raise InvalidInput("platform", wanted.recipe.platform, f"cannot be had: {what} is for {platform}.")
 
 
 def _due(since: float, wanted: Wanted) -> bool:
@@ -236,8 +252,8 @@ def _unchanged(found: Mapping[str, Any]) -> Outcome:
 
 def _inspected(found: Mapping[str, Any]) -> dict[str, Any]:
     """What only `inspect` tells of an image."""
-    layers, platform = found["RootFS"].get("Layers") or [], f"{found['Os']}/{found['Architecture']}"
-    return {"layers": layers, "digest": image_digest(found), "platform": platform}
+    layers = found["RootFS"].get("Layers") or []
+    return {"layers": layers, "digest": image_digest(found), "platform": _images.platform(found)}
 
 
 class Log:

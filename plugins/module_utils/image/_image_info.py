@@ -14,7 +14,7 @@ from .._engine import Engine, translated
 from .._errors import InvalidInput
 from . import _images
 from ._kept import Image
-from ._recipe import LABEL, REFERENCE
+from ._recipe import LABEL, REFERENCE, familiar
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,11 @@ def act(engine: Engine, asked: Asked, check: bool) -> dict[str, Any]:
     images = {image.id: image for image in found}
     users = _images.users(engine) if images else {}
     bases = {base: _layers(_images.find(engine, base)) for base in _said(images, "base") if base}
-    said = [_about(engine, image, users.get(image.id, []), bases) for image in images.values()]
-    return {"changed": False, "images": sorted(said, key=lambda image: image["created"], reverse=True)}
+    inspected = {image: _images.find(engine, image) for image in images}
+    # A builder with all in its cache gives an image the age of that, so the newest is what was named last.
+    newest = sorted(images.values(), key=lambda image: _images.since(inspected[image.id]), reverse=True)
+    said = [_about(image, inspected[image.id], users.get(image.id, []), bases) for image in newest]
+    return {"changed": False, "images": said}
 
 
 def without_engine(asked: Asked) -> dict[str, Any]:
@@ -48,6 +51,7 @@ def without_engine(asked: Asked) -> dict[str, Any]:
 
 
 def _found(engine: Engine, name: str) -> list[Image]:
+    name = familiar(name)
     match = cast(Any, REFERENCE.fullmatch(name))
     if match[2] or match[3]:
         image = _images.of(_images.find(engine, name))
@@ -70,8 +74,9 @@ def _layers(found: Mapping[str, Any]) -> list[str]:
     return (found.get("RootFS") or {}).get("Layers") or []
 
 
-def _about(engine: Engine, image: Image, users: Sequence[str], bases: Mapping[str, list[str]]) -> dict[str, Any]:
-    inspected = _images.find(engine, image.id)
+def _about(
+    image: Image, inspected: Mapping[str, Any], users: Sequence[str], bases: Mapping[str, list[str]]
+) -> dict[str, Any]:
     layers, base = _layers(inspected), image.said("base", "")
     repository = image.tags[0].rpartition(":")[0] if image.tags else ""
     created = datetime.datetime.fromtimestamp(image.created, datetime.timezone.utc)

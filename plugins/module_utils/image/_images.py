@@ -5,26 +5,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-import json
-import lzma
 import re
-import tarfile
-import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
-from .._engine import Engine, is_absent, patient, translated
-from .._errors import BuildError, EngineError, InvalidInput
+from .._engine import Engine, is_absent, patient, translated, with_login
+from .._errors import BuildError, EngineError
 from .._settings import config_of
-from . import _kept
+from . import _kept, _saved
 from ._kept import Image
-from ._recipe import REFERENCE, familiar, settings
+from ._recipe import REFERENCE, familiar
+from ._saved import Saved
 
-# What reading a tar raises that is cut off, packed wrongly, or holds something else.
-NOT_AN_ARCHIVE = (
-    OSError, EOFError, tarfile.TarError, zlib.error, lzma.LZMAError, KeyError, TypeError, AttributeError, ValueError
-)  # fmt: skip
+# How engines and registries say that they do not know who asks.
+NEEDS_LOGIN = re.compile(r"unauthorized|authentication required|denied|no basic auth")
 
 
 def find(engine: Engine, name: str) -> dict[str, Any]:
@@ -67,6 +63,11 @@ def of(found: Mapping[str, Any]) -> Image | None:
     )
 
 
+def platform(found: Mapping[str, Any]) -> str:
+    """The system and processor of an inspected image."""
+    return f"{found['Os']}/{found['Architecture']}"
+
+
 def about(image: Image, name: str) -> dict[str, Any]:
     """An image as a result tells of it."""
     packages = image.said("packages", {})
@@ -100,6 +101,21 @@ def name(engine: Engine, image: str, reference: str) -> None:
         engine.api.tag(image, repository, tag)
 
 
+@contextlib.contextmanager
+def restored(engine: Engine, references: Iterable[str]) -> Iterator[dict[str, str]]:
+    """Names that are afterwards those of the images that they were before, or of none; the ids by name."""
+    before = {reference: find(engine, reference).get("Id", "") for reference in references}
+    try:
+        yield before
+    finally:
+        for reference, image in before.items():
+            found = find(engine, reference).get("Id", "")
+            if image and image != found:
+                name(engine, image, reference)
+            elif found and not image:
+                remove(engine, reference)
+
+
 def remove(engine: Engine, reference: str) -> None:
     """Remove a name, or an image by its id; the engine refuses where a container needs it."""
     with translated(f"remove the image {reference}"):
@@ -108,57 +124,54 @@ def remove(engine: Engine, reference: str) -> None:
 
 def latest_digest(engine: Engine, reference: str) -> str:
     """The digest that a registry has for a name."""
-    with translated(f"find {reference} in its registry"):
-        return engine.api.inspect_distribution(reference)["Descriptor"]["digest"]
+
+    def ask(login: dict[str, str] | None) -> str:
+        with translated(f"find {reference} in its registry"):
+            return engine.api.inspect_distribution(reference, auth_config=login)["Descriptor"]["digest"]
+
+    return with_login(ask)
 
 
 def pull(engine: Engine, reference: str, platform: str, show: Callable[[str], None]) -> None:
     """Pull an image; raises BuildError with what can be done where it cannot be had."""
     match = cast("re.Match[str]", REFERENCE.fullmatch(reference))
     repository, tag = match[1], (match[3] or "").lstrip("@") or match[2] or "latest"
+
+    def ask(login: dict[str, str] | None) -> None:
+        with translated(f"pull {reference}"), patient(engine) as api:
+            how = {"tag": tag, "platform": platform or None, "auth_config": login}
+            _follow(api.pull(repository, stream=True, decode=True, **how), reference, show)
+
     show(f"Pulling {reference}")
     try:
-        with translated(f"pull {reference}"), patient(engine) as api:
-            lines = api.pull(repository, tag=tag, stream=True, decode=True, platform=platform or None)
-            _follow(lines, reference, show)
+        with_login(ask)
     except EngineError as error:
+        cause = (str(error).partition(": ")[2] or str(error)).rstrip(".")
+        login = "Log in to its registry on this host (`docker login`), as the user who runs this. "
         raise BuildError(
-            f"The image {reference} is not on this host and could not be pulled: {_cause(error)} "
+            f"The image {reference} is not on this host and could not be pulled: {cause}. "
+            f"{login if NEEDS_LOGIN.search(cause) else ''}"
             "Load it from an archive (state: loaded), name another one, or let the role "
             "myjupyter.fleet.jupyter_base make a base where no registry can be reached."
         ) from error
 
 
-def archived(path: str, reference: str) -> tuple[str, dict[str, Any]]:
-    """The name in an archive that is meant by ``reference``, and what is in that image."""
-    try:
-        with tarfile.open(path) as archive:
-            items = _member(archive, "manifest.json")
-            entries = {familiar(tag): item for item in items for tag in item["RepoTags"] or [""]}
-            chosen = reference if reference in entries else next(iter(entries), "") if len(entries) == 1 else None
-            if chosen is None:
-                names = ", ".join(sorted(entries))
-                raise InvalidInput("archive", path, f"holds {names}, and not {reference}: name one of these.")
-            config = _member(archive, entries[chosen]["Config"])
-            return chosen, _content(config["rootfs"]["diff_ids"], config.get("config") or {})
-    except NOT_AN_ARCHIVE as error:
-        raise InvalidInput("archive", path, f"is no image that `docker save` wrote ({error}).") from error
-
-
 def inside(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What is in an inspected image, as `archived` tells it."""
-    return _content(found["RootFS"].get("Layers") or [], config_of(found))
+    """What is in an inspected image, as an archive tells it."""
+    return _saved.content(found["RootFS"].get("Layers") or [], config_of(found))
 
 
-def load(engine: Engine, path: str, show: Callable[[str], None]) -> str:
-    """Load an archive; the name, or the id, of what it held."""
+def load(engine: Engine, path: str, saved: Saved, reference: str, show: Callable[[str], None]) -> None:
+    """Load an archive and give the image that is meant a name; that of its own comes with it, and no other."""
+    own = Image("", (), saved.content["labels"]).own
     show(f"Loading {path}")
-    with open(path, "rb") as archive, translated(f"load {path}"), patient(engine) as api:
-        said = "".join(line.get("stream", line.get("error", "")) for line in api.load_image(archive))
-    match = re.search(r"Loaded image(?: ID)?: (\S+)", said)
-    if not match:
-        raise BuildError(f"The engine would not load {path}: {said.strip() or 'it did not say why'}.")
-    return match[1]
+    with restored(engine, {*saved.names, *saved.others} - {familiar(reference), own}):
+        with open(path, "rb") as archive, translated(f"load {path}"), patient(engine) as api:
+            said = "".join(line.get("stream", line.get("error", "")) for line in api.load_image(archive))
+        match = re.search(r"Loaded image(?: ID)?: (\S+)", said)
+        if not match:
+            raise BuildError(f"The engine would not load {path}: {said.strip() or 'it did not say why'}.")
+        name(engine, (saved.names or match.groups())[0], reference)
 
 
 def since(found: Mapping[str, Any]) -> float:
@@ -168,30 +181,16 @@ def since(found: Mapping[str, Any]) -> float:
 
 
 def _seconds(text: str | None) -> float:
-    match = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)$", text or "")
+    match = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$", text or "")
     if not match or match[1].startswith("0001"):
         return 0
-    return datetime.datetime.fromisoformat(match[1] + match[2].replace("Z", "+00:00")).timestamp()
-
-
-def _content(layers: list[str], config: Mapping[str, Any]) -> dict[str, Any]:
-    return {"layers": layers, "settings": settings(config), "labels": config.get("Labels") or {}}
+    whole = datetime.datetime.fromisoformat(match[1] + match[3].replace("Z", "+00:00"))
+    return whole.timestamp() + float(match[2] or 0)
 
 
 def _follow(lines: Iterable[Mapping[str, Any]], reference: str, show: Callable[[str], None]) -> None:
     for line in lines:
         if "error" in line:
-            raise EngineError(f"The engine would not pull {reference}: {line['error']}.")
+            raise EngineError(f"The engine would not pull {reference}: {line['error']}")
         if line.get("status", "").startswith(("Pull complete", "Status:", "Digest:")):
             show(f"  {line['status']} {line.get('id', '')}".rstrip())
-
-
-def _cause(error: EngineError) -> str:
-    return str(error).partition(": ")[2] or str(error)
-
-
-def _member(archive: tarfile.TarFile, name: str) -> Any:
-    file = archive.extractfile(name)
-    if file is None:
-        raise ValueError(f"its {name} is no file")
-    return json.load(file)

@@ -153,7 +153,7 @@ def plain(value):
 def preferences(versions):
     """A pylock.toml of versions: what the resolver stays with where it can."""
     items = [f'[[packages]]\nname = "{name}"\nversion = "{versions[name]}"\n' for name in sorted(versions)]
-    return 'lock-version = "1.0"\ncreated-by = "myjupyter.fleet"\n' + "".join(items)
+    return 'lock-version = "1.0"\ncreated-by = "myjupyter.fleet"\n' + ("".join(items) or "packages = []\n")
 
 
 def install(folder):

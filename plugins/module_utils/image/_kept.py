@@ -15,18 +15,25 @@ from ._recipe import LABEL
 
 @dataclass(frozen=True)
 class Image:
-    """An image that an engine has. ``created`` and ``size`` are in seconds since 1970 and bytes."""
+    """An image that an engine has. ``created`` and ``size`` are in seconds since 1970 and bytes; ``digests`` are names
+    by which registries have it."""
 
     id: str
     tags: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     created: float = 0
     size: int = 0
+    digests: tuple[str, ...] = ()
+
+    @property
+    def own(self) -> str:
+        """The name that never moves, as its labels have it."""
+        return f"{self.said('name', '')}:{self.said('tag', '')}"
 
     @property
     def ours(self) -> bool:
         """Whether its labels are its own: what is built on an image of ours, by whomever, has them too."""
-        return f"{self.said('name', '')}:{self.said('tag', '')}" in self.tags
+        return self.own in self.tags
 
     def said(self, name: str, default: Any = None) -> Any:
         """A label of ours; JSON where ``default`` is no text."""
@@ -39,7 +46,8 @@ class Image:
 def listed(item: Mapping[str, Any]) -> Image:
     """An image from its entry in an engine's list."""
     tags = tuple(sorted(tag for tag in item["RepoTags"] or [] if tag != "<none>:<none>"))
-    return Image(item["Id"], tags, item["Labels"] or {}, item["Created"], item["Size"])
+    digests = tuple(sorted(item.get("RepoDigests") or []))
+    return Image(item["Id"], tags, item["Labels"] or {}, item["Created"], item["Size"], digests)
 
 
 def newest_first(items: Iterable[Mapping[str, Any]]) -> list[Image]:

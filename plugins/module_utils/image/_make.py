@@ -9,11 +9,11 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from .._engine import Engine
-from .._errors import BuildError, masked
+from .._engine import Engine, translated
+from .._errors import BuildError, InvalidInput, masked
 from .._settings import config_of
 from . import _build, _classic, _context, _dockerfile, _images, _lock
 from ._build import Command, Order
@@ -53,6 +53,8 @@ def make(
         _need_no_secrets(wanted)
         warnings.append(_classic.WARNING)
     recipe = wanted.recipe
+    if not recipe.dockerfile:
+        _need_platform(engine, recipe, ground.base)
     with _context.opened(wanted) as context:
         if recipe.dockerfile:
             key = os.urandom(32).hex() if ground.found else ground.digest
@@ -78,6 +80,28 @@ def _run(engine: Engine, command: Command | None, order: Order, show: Callable[[
         _build.run(engine, command, order, show)
     else:
         _classic.run(engine, order, show)
+
+
+def _need_platform(engine: Engine, recipe: Recipe, base: Mapping[str, Any]) -> None:
+    """Refuse a base that is here for another platform: a builder passes it over, and looks for one in a registry."""
+    there, asked = _images.platform(base), recipe.platform
+    if not asked:
+        with translated("ask the engine for its platform"):
+            engines = engine.api.version()
+        asked = f"{engines['Os']}/{engines['Arch']}"
+    if not replace(recipe, platform=asked).suits(there):
+        wanted = f"is here for {there}, and an image for {asked} is to be built: take a base for that, or pull it anew."
+        raise InvalidInput("base", recipe.base, wanted)
+
+
+def _name(recipe: Recipe, base: Mapping[str, Any]) -> str:
+    """What a builder calls the base; an id it would take for a repository."""
+    if not base["Id"][7:].startswith(recipe.base.removeprefix("sha256:")):
+        return recipe.base
+    if not base.get("RepoTags"):
+        wanted = "is an image without a name, which no builder finds: give it one with `docker tag`, and write that."
+        raise InvalidInput("base", recipe.base, wanted)
+    return sorted(base["RepoTags"])[0]
 
 
 def _need_no_secrets(wanted: Wanted) -> None:
@@ -120,7 +144,7 @@ def _resolve(
         "nonce": os.urandom(8).hex(),
     }
     _context.write(context.folder, "request.json", json.dumps(request))
-    text = _dockerfile.resolving(recipe, recipe.base, ground.base["Id"][7:15])
+    text = _dockerfile.resolving(recipe, _name(recipe, ground.base), ground.base["Id"][7:15])
     order = Order(
         context=context.folder,
         dockerfile=_context.write(context.folder, "Dockerfile", text),
@@ -142,7 +166,7 @@ def _generated(
     for number, layer in enumerate(layers, 1):
         for part, names in enumerate(_lock.parts(lock, layer), 1):
             _context.write(context.folder, f"layer-{number}/pylock.{part}.toml", _lock.pylock(lock, names))
-    text = _dockerfile.building(recipe, recipe.base, base["Id"][7:15], lock.base, layers, config_of(base))
+    text = _dockerfile.building(recipe, _name(recipe, base), base["Id"][7:15], lock.base, layers, config_of(base))
     return Order(
         context=context.folder,
         dockerfile=_context.write(context.folder, "Dockerfile", text),

@@ -87,13 +87,11 @@ def _digest(engine: Engine, wanted: Shipment, tag: str) -> str:
 
 def _push(engine: Engine, wanted: Shipment, image: str, tag: str) -> None:
     reference = f"{wanted.repository}:{tag}"
-    with translated(f"push {reference}"):
-        engine.api.tag(image, wanted.repository, tag)
-        try:
-            lines = engine.api.push(wanted.repository, tag, stream=True, decode=True, auth_config=_login(wanted))
-            failed = [line["error"] for line in lines if "error" in line]
-        finally:
-            engine.api.remove_image(reference)
+    with _images.restored(engine, [reference]) as before, translated(f"push {reference}"):
+        if before[reference] != image:
+            engine.api.tag(image, wanted.repository, tag)
+        lines = engine.api.push(wanted.repository, tag, stream=True, decode=True, auth_config=_login(wanted))
+        failed = [line["error"] for line in lines if "error" in line]
     if failed:
         why = failed[0].rstrip(".")
         raise BuildError(f"The engine would not push {reference}: {why}. {_arrival.advice(why)}")

@@ -84,6 +84,10 @@ class Recipe:
     def dockerfile(self) -> str:
         return self.directory.dockerfile if self.directory else ""
 
+    def suits(self, platform: str) -> bool:
+        """Whether a system and processor are those that are asked for, if any are."""
+        return not self.platform or "/".join(self.platform.split("/")[:2]) == platform
+
     def declaration(self) -> dict[str, Any]:
         """The recipe as a person would write it, without secrets: kept as a label, shown in a diff."""
         needs, directory = self.requirements, self.directory
@@ -148,7 +152,7 @@ def _short(digests: Sequence[str]) -> str:
 def parse(params: Mapping[str, Any]) -> Wanted:
     """The options of the module as what is wanted; raises InvalidInput."""
     match = REFERENCE.fullmatch(params["name"])
-    if not match or (match[3] and params["state"] != "pulled"):
+    if not match or (match[3] and params["state"] not in ("pulled", "absent")):
         raise InvalidInput("name", params["name"], "is no name for an image, such as myjupyter or team/lab:2024.")
     if params["keep"] < 0:
         raise InvalidInput("keep", params["keep"], "is how many older images stay: 0 or more.")

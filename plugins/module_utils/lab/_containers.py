@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from .._engine import Engine, is_absent, is_conflict, patient, translated
+from .._engine import Engine, is_absent, is_conflict, patient, translated, with_login
 from .._errors import BuildError, EngineError, LabError
 from .._settings import image_digest
 from ._container import RUN_DIR, Found, container_config, found_from, limits
@@ -109,14 +109,19 @@ def image_names(engine: Engine) -> list[str]:
 def pull(engine: Engine, image: str) -> None:
     """Fetch an image from its registry. Raises BuildError."""
     name, tag = name_and_tag(image)
-    try:
+
+    def ask(login: dict[str, str] | None) -> None:
         with translated(f"pull {image}"), patient(engine) as api:
-            for line in api.pull(name, tag=tag or None, stream=True, decode=True):
+            for line in api.pull(name, tag=tag or None, stream=True, decode=True, auth_config=login):
                 if "error" in line:
-                    raise EngineError(f"Could not pull {image}: {line['error']}.")
+                    raise EngineError(f"Could not pull {image}: {line['error']}")
+
+    try:
+        with_login(ask)
     except EngineError as error:
         raise BuildError(
-            f"{error} Bring the image first, for instance with the role myjupyter.fleet.jupyter_image."
+            f"{str(error).rstrip('.')}. Bring the image first, for instance with the role "
+            "myjupyter.fleet.jupyter_image."
         ) from error
 
 

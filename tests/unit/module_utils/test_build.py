@@ -7,7 +7,7 @@ import json
 import pytest
 
 from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import BuildError, InvalidInput
-from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _dockerfile, _lock, _trust
+from ansible_collections.myjupyter.fleet.plugins.module_utils.image import _dockerfile, _inside, _lock, _trust
 from ansible_collections.myjupyter.fleet.plugins.module_utils.image._lock import Base, Lock
 from ansible_collections.myjupyter.fleet.plugins.module_utils.image._progress import Progress
 from ansible_collections.myjupyter.fleet.plugins.module_utils.image._recipe import Directory, File, Recipe
@@ -107,6 +107,13 @@ def test_a_pylock_is_toml_that_says_the_same():
     items = [entry("a", 5, vcs={"type": "git", "url": 'https://x/"y"'}), entry("b", 6)]
     read = tomllib.loads(_lock.pylock(lock(*items), ("a",)))
     assert read["packages"] == [items[0]] and read["lock-version"] == "1.0"
+
+
+@pytest.mark.parametrize("versions", [{}, {"b": "2", "a": "1"}])
+def test_what_is_preferred_is_a_pylock_be_it_of_nothing(versions):
+    tomllib = pytest.importorskip("tomllib")
+    said = tomllib.loads(_inside.preferences(versions))
+    assert {item["name"]: item["version"] for item in said["packages"]} == versions
 
 
 def test_a_difference_is_by_version():
