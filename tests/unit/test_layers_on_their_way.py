@@ -53,7 +53,8 @@ def expected(**options):
 
 
 def here(*images, **said):
-    listed = [{"Id": "sha256:1", "RepoTags": ["lab:latest"], "Created": 1, "Size": 1, **image} for image in images]
+    plain = {"Id": "sha256:1", "RepoTags": ["lab:latest"], "Created": 1, "Size": 1, "Named": "", "Noted": {}}
+    listed = [{**plain, **image} for image in images]
     return _arrival.here({"images": listed, "used": [], "storage": [["Backing", "extfs"]], **said})
 
 
@@ -199,3 +200,15 @@ def test_small_files_go_along_more_tightly_packed():
 )
 def test_files_that_are_large_or_of_another_kind_go_along_as_they_are(file):
     assert _layers.along([file]) == _layers.Along(file, (len(file),), slim=False)
+
+
+def test_images_that_came_last_are_kept():
+    def image(number, day):
+        tag = f"0{number}"
+        labels = {"fleet.myjupyter.name": "lab", "fleet.myjupyter.tag": tag}
+        tags = [f"lab:{tag}", *(["lab:latest"] if number == 4 else [])]
+        named = f"2026-11-{day:02}T00:00:00Z"
+        return {"Id": f"sha256:{number}", "RepoTags": tags, "Labels": labels, "Layers": ["a"], "Named": named}
+
+    found = here(image(1, 3), image(2, 1), image(3, 2), image(4, 4))
+    assert _arrival.stale(found, expected(keep=1), "sha256:4") == ["lab:03", "lab:02"]

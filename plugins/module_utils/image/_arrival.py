@@ -50,8 +50,8 @@ class Expected:
 
 @dataclass(frozen=True)
 class Here:
-    """What an engine has. ``layers`` by the id of an image; ``digest`` is that of the one which has the name;
-    ``used`` are the images that containers are made of.
+    """What an engine has. ``layers`` by the id of an image, ``named`` when it got its last name, as a text that sorts;
+    ``digest`` is that of the one which has the name; ``used`` are the images that containers are made of.
 
     ``files`` are those of layers, as manifests describe them, where an engine keeps images with containerd: None for
     other engines, which keep no files.
@@ -59,6 +59,7 @@ class Here:
 
     images: tuple[Image, ...]
     layers: Mapping[str, Sequence[str]]
+    named: Mapping[str, str]
     digest: str
     used: frozenset[str]
     files: Mapping[str, Any] | None
@@ -90,10 +91,11 @@ def here(reply: Mapping[str, Any]) -> Here:
     if "failed" in reply:
         raise unreachable(reply)
     containerd = any(value.startswith("io.containerd") for _name, value in reply.get("storage") or [])
-    files = {layer: file for item in reply["images"] for layer, file in (item.get("Noted") or {}).items()}
+    files = {layer: file for item in reply["images"] for layer, file in item["Noted"].items()}
     return Here(
         tuple(_kept.listed(item) for item in reply["images"]),
         {item["Id"]: item["Layers"] for item in reply["images"]},
+        {item["Id"]: item["Named"] for item in reply["images"]},
         next((_digest(item) for item in reply["images"] if item.get("Config")), ""),
         frozenset(reply["used"]),
         files if containerd else None,
@@ -152,8 +154,9 @@ def verify(found: Here, expected: Expected, host: str) -> Image:
 
 
 def stale(found: Here, expected: Expected, after: str) -> list[str]:
-    """The names of older images to take away."""
+    """The names of older images to take away: those that came last stay, whatever the age of what they are built on."""
     images = _kept.of_repository(found.images, expected.name.rpartition(":")[0])
+    images.sort(key=lambda image: found.named[image.id], reverse=True)
     return _kept.stale(expected.name, expected.keep, images, after, found.used)
 
 

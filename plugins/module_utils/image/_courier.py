@@ -86,8 +86,8 @@ class Engine:
 
 
 def look(engine, labels, notes, name):
-    """All images, with their layers, some of their labels and what was noted of them, of the one that has the name the
-    configuration too; the images that containers need; the storage."""
+    """All images, with their layers, some of their labels, when they were named and what was noted of them, of the one
+    that has the name the configuration too; the images that containers need; the storage."""
     images = {item["Id"]: item for item in engine.ask("GET", "/images/json?all=1")[1][0]}
     found = []
     for number, item in images.items():
@@ -95,8 +95,9 @@ def look(engine, labels, notes, name):
         own = {key: value for key, value in (item["Labels"] or {}).items() if key in labels}
         said = {key: item[key] for key in ("Id", "RepoTags", "Created", "Size")}
         layers = inside.get("RootFS", {}).get("Layers") or []
-        config = inside.get("Config") if name in (item["RepoTags"] or []) else None
-        found.append({**said, "Labels": own, "Layers": layers, "Config": config, "Noted": noted(f"{notes}/{number}")})
+        said["Named"] = (inside.get("Metadata") or {}).get("LastTagTime") or ""
+        said["Config"] = inside.get("Config") if name in (item["RepoTags"] or []) else None
+        found.append({**said, "Labels": own, "Layers": layers, "Noted": noted(f"{notes}/{number}")})
     used = [item["ImageID"] for item in engine.ask("GET", "/containers/json?all=1")[1][0]]
     return {"images": found, "used": used, "storage": engine.ask("GET", "/info")[1][0].get("DriverStatus")}
 
