@@ -47,13 +47,14 @@ options:
         default: myjupyter
       port:
         description:
-          - Port on the host, or V(auto) for the first free one from O(first_port) up, kept as long as the lab.
+          - Port on the host, or V(auto) for the first free one from O(first_port) up, kept as long as the lab unless
+            somebody takes it while the lab is down.
           - Labs that listen on different addresses may have the same one.
           - A lab that gets the port of one that gives it up in the same run is changed after that one.
         type: str
         default: auto
       bind_address:
-        description: Address of the host to listen on. V(0.0.0.0) lets other machines in.
+        description: Address of the host to listen on, without a zone. V(0.0.0.0) lets other machines in.
         type: str
         default: 127.0.0.1
       work_dir:

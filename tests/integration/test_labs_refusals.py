@@ -31,6 +31,7 @@ def refuse(host, sentence, *labs, **options):
         ({"work_from": "/no/such/dir"}, "work_from: '/no/such/dir' is no directory"),
         ({"mounts": [{"source": "/no/such", "target": "/x"}]}, "mounts: '/no/such' does not exist"),
         ({"bind_address": "192.0.2.1"}, "bind_address: '192.0.2.1' is no address of this host"),
+        ({"bind_address": "fe80::1"}, "bind_address: 'fe80::1' is no address of this host"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

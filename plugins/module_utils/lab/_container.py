@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import copy
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ._lab import LAB_LABEL, SPEC_LABEL, Lab, from_label, to_label
+from ._lab import EVERYWHERE, LAB_LABEL, SPEC_LABEL, Lab, from_label, is_in, plain_path, to_label
 
 RUN_DIR = "/run/myjupyter"  # token and server configuration, read only
 RUNTIME_DIR = "/run/jupyter"  # a tmpfs: what the server writes of its token and cookies ends with it
@@ -47,6 +47,7 @@ class Found:
 
     @property
     def running(self) -> bool:
+    published: frozenset[tuple[int, str]] = frozenset()  # where the engine listens for it; '' is every address
         return self.status in ("running", "paused", "restarting")
 
 
@@ -163,6 +164,7 @@ def _identity(lab: Lab) -> dict[str, str]:
     if lab.rootless:
         return {"NB_USER": "root", "NB_UID": "0", "NB_GID": "0"}
     uid, gid = lab.ids
+        published=frozenset(_published(inspect["NetworkSettings"].get("Ports") or {})),
     return {"NB_UID": str(uid), "NB_GID": str(gid)} if lab.start_as_root else {}
 
 
@@ -209,6 +211,11 @@ def _cpus(host: Mapping[str, Any]) -> float:
     if host.get("NanoCpus"):
         return round(host["NanoCpus"] / NANOSECONDS, CPU_DIGITS)
     return round((host.get("CpuQuota") or 0) / (host.get("CpuPeriod") or CPU_PERIOD), CPU_DIGITS)
+
+def _published(ports: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+    for binding in (item for bindings in ports.values() for item in bindings or ()):
+        yield int(binding["HostPort"]), "" if binding["HostIp"] in EVERYWHERE else binding["HostIp"]
+
 
 
 def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

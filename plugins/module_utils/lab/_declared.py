@@ -165,6 +165,11 @@ def _ip(at: str, value: str) -> str:
 
 def _work_dir(at: str, raw: Mapping[str, Any], name: str, work_root: str) -> str:
     if raw.get("ephemeral"):
+    if "%" in value:
+        raise InvalidInput(
+            f"{at}.bind_address", value, "names a zone, which the engine drops to listen everywhere: give an address "
+            "without '%'."
+        )  # fmt: skip
         if raw.get("work_dir"):
             raise InvalidInput(
                 f"{at}.work_dir", raw["work_dir"], "goes with a persistent lab; leave it out, or set ephemeral: false."

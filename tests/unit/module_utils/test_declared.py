@@ -100,6 +100,7 @@ REFUSED = [
     ("bind_address", "localhost", "should be an IP address"),
     ("work_dir", "../other", "without '..'"),
     ("work_dir", "~/work", "without '~'"),
+    ("bind_address", "fe80::1%eth0", "names a zone, which the engine drops"),
     ("owner", "a b", "UID:GID"),
     ("owner", "0", "is root, as whom a server runs only with config"),
     ("owner", "root", "is root, as whom a server runs only with config"),
