@@ -124,7 +124,9 @@ options:
             type: str
             required: true
           target:
-            description: Path in the lab, where neither its work nor another mount is.
+            description:
+              - Path in the lab, where neither its work nor another mount is.
+              - Directories that lead to it in the home directory or in the work are the owner's.
             type: str
             required: true
           read_only:

@@ -111,24 +111,6 @@ def test_files_saved_beside_the_work_directory_are_brought_over(host, change):
     assert {path.stat().st_uid for path in (rescued, *rescued.rglob("*"))} == {1000}
 
 
-def test_what_is_mounted_below_the_home_directory_stays_where_it_is(host):
-    data = host.path / "data"
-    data.mkdir()
-    (data / "large.csv").write_text("1,2")
-    mounts = [
-        {"source": str(data), "target": target, "read_only": True}
-        for target in ("/home/jovyan/datasets", "/home/jovyan/deep/er/datasets")
-    ]
-    host.labs(host.lab(mounts=mounts))
-    assert [step["action"] for step in host.labs(host.lab(mounts=mounts, env={"A": "b"}))["steps"]] == ["replace"]
-    saved = "cd /home/jovyan/deep && printf own > own.txt && ln own.txt same.txt"
-    host.engine.exec_start(host.engine.exec_create(host.name(), ["sh", "-c", saved], user="root"))
-    host.labs(host.lab(mounts=mounts))
-    (rescued,) = (host.path / "work" / host.name()).glob("rescued-*")
-    assert {path.name for path in rescued.rglob("*")} == {"deep", "er", "own.txt", "same.txt"}
-    assert (rescued / "deep/same.txt").read_text() == "own"
-
-
 def test_a_work_directory_made_as_a_copy(host):
     source = host.path / "course"
     source.mkdir()

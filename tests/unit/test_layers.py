@@ -62,6 +62,7 @@ SHELL = {
     "_roster_info": "all that a lab stands on",
     "_run": "all that a lab stands on",
     "_state": "a host's tokens and declarations",
+    "_ways": "a host's disk, and an engine about a container's files",
 }
 # Programs with surroundings of their own.
 INSIDE = ("_inside", "_cells")

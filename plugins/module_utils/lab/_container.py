@@ -21,7 +21,10 @@ RUNTIME_DIR = "/run/jupyter"  # a tmpfs: what the server writes of its token and
 USERS_GROUP = "100"
 NVIDIA = "nvidia"
 VISIBLE = "NVIDIA_VISIBLE_DEVICES="
+IMAGE_HOME = "/home/jovyan"
 DEFAULT_NETWORK = "bridge"  # of a lab that names none
+DEFAULT_PORT = "8888"  # of a server in its container, whatever its image says
+CERTIFICATE = "GEN_CERT"  # has a server make itself a certificate where it is there, whatever it holds
 CPU_PERIOD = 100_000  # microseconds
 CPU_DIGITS = 5  # a quota is whole microseconds of a period
 NANOSECONDS = 1_000_000_000
@@ -58,12 +61,41 @@ def server_config(lab: Lab) -> dict[str, Any]:
 
 
 def work_target(lab: Lab) -> str:
-    return f"/home/{lab.env.get('NB_USER', 'jovyan') if lab.start_as_root else 'jovyan'}/work"
+    return f"/home/{lab.env['NB_USER']}/work" if lab.start_as_root and "NB_USER" in lab.env else f"{IMAGE_HOME}/work"
+
+
+def places(lab: Lab) -> list[str]:
+    """Where in the container something of the host's is, the work first."""
+    return [*([work_target(lab)] if lab.work_dir else []), *(plain_path(mount["target"]) for mount in lab.mounts)]
+
+
+def ways_at_home(lab: Lab) -> list[str]:
+    """The directories of the container that lead to what is mounted below /home, the outermost first. An engine makes
+    them as root's where they are missing, also that of a user of another name than the image's."""
+    split = [place.split("/") for place in places(lab)]
+    ways = {"/".join(parts[:depth]) for parts in split for depth in range(3, len(parts))}
+    own = (way for way in ways if is_in(way, "/home") and way != IMAGE_HOME)
+    return sorted(way for way in own if not any(is_in(way, place) for place in places(lab)))
+
+
+def places_in_work(lab: Lab) -> list[tuple[str, str]]:
+    """What is mounted in the work directory itself: its source, and its place as a path below it."""
+    work = work_target(lab)
+    there = {mount["target"]: mount["source"] for mount in lab.mounts if lab.work_dir and is_in(mount["target"], work)}
+    # What is inside another mount is in a directory of its own on the host.
+    inside = {target for target in there if any(is_in(target, other) for other in there if other != target)}
+    return [(source, target[len(work) + 1 :]) for target, source in there.items() if target not in inside]
+
+
+def ids_inside(lab: Lab) -> tuple[int, int]:
+    """(UID, GID) of the lab's processes as its container counts."""
+    return (0, 0) if lab.rootless else lab.ids
 
 
 def container_config(lab: Lab, private_dir: str, stop_timeout: int) -> dict[str, Any]:
     """The body of ContainerCreate. ``private_dir`` holds the lab's token on the host; ``stop_timeout`` seconds."""
-    port = f"{lab.env.get('JUPYTER_PORT', '8888')}/tcp"
+    environment, (uid, gid) = _environment(lab), ids_inside(lab)
+    port = f"{environment['JUPYTER_PORT']}/tcp"
     return {
         "Image": lab.image,
         "Hostname": lab.name,
@@ -76,7 +108,7 @@ def container_config(lab: Lab, private_dir: str, stop_timeout: int) -> dict[str,
         "HostConfig": {
             "PortBindings": {port: [{"HostIp": lab.bind_address, "HostPort": str(lab.port)}]},
             "Mounts": _mounts(lab, private_dir),
-            "Tmpfs": {RUNTIME_DIR: f"mode=0700,size=16m{_tmpfs_owner(lab)}"},
+            "Tmpfs": {RUNTIME_DIR: f"mode=0700,size=16m,uid={uid},gid={gid}"},
             "GroupAdd": [USERS_GROUP],
             "AutoRemove": lab.ephemeral,
             "NetworkMode": lab.networks[0] if lab.networks else "default",
@@ -154,6 +186,7 @@ def _environment(lab: Lab) -> dict[str, str]:
         **({} if lab.gpus else {VISIBLE.rstrip("="): "void"}),
         **lab.env,
         "JUPYTER_TOKEN_FILE": f"{RUN_DIR}/token",
+        "JUPYTER_PORT": DEFAULT_PORT,
         "JUPYTER_CONFIG_PATH": RUN_DIR,
         "JUPYTER_RUNTIME_DIR": RUNTIME_DIR,
     }
@@ -166,11 +199,6 @@ def _identity(lab: Lab) -> dict[str, str]:
     uid, gid = lab.ids
         published=frozenset(_published(inspect["NetworkSettings"].get("Ports") or {})),
     return {"NB_UID": str(uid), "NB_GID": str(gid)} if lab.start_as_root else {}
-
-
-def _tmpfs_owner(lab: Lab) -> str:
-    uid, gid = (0, 0) if lab.rootless else lab.ids
-    return f",uid={uid},gid={gid}"
 
 
 def _mounts(lab: Lab, private_dir: str) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from .._engine import Engine, is_absent, is_conflict, patient, translated
 from .._errors import BuildError, EngineError, LabError
+from . import _ways
 from ._container import RUN_DIR, Found, container_config, found_from, limits
 from ._lab import LAB_LABEL, SPEC_LABEL, Lab, image_digest, name_and_tag
 from ._plan import NEXT, PREVIOUS, Taken
@@ -139,6 +140,7 @@ def create(engine: Engine, lab: Lab, name: str, private_dir: str, stop_timeout: 
     return container
 
 
+            _ways.at_home(engine, container, lab)
 def start(engine: Engine, container: str, lab: Lab) -> None:
     with translated(f"start the lab {lab.name}"):
         engine.api.start(container)

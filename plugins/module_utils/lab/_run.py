@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from .._engine import Engine
 from .._errors import LabError
-from . import _containers, _generation, _health, _host, _jupyter, _rescue, _state
+from . import _containers, _generation, _health, _host, _jupyter, _rescue, _state, _ways
 from ._container import Found
 from ._options import Options
 from ._plan import NEXT, PREVIOUS, LabPlan
@@ -252,6 +252,7 @@ class Run:
     def _new_container(self, name: str) -> str:
         private = self.options.state.of(self.lab.name)
         os.makedirs(private, exist_ok=True)
+        _ways.in_work(self.lab)
         return _containers.create(self.engine, self.lab, name, private, self.options.stop_timeout)
 
     def _choose_token(self) -> None:
