@@ -198,7 +198,7 @@ options:
     description:
       - What to do with a change that would end processes of a lab in which a kernel is executing.
       - V(defer) leaves that lab as it is, says so in RV(deferred), and a later run does it.
-      - A lab that runs but cannot be asked counts as busy.
+      - A lab that runs but cannot be asked counts as busy, and so does one with a kernel that its server did not start.
     type: str
     choices: [defer, force]
     default: defer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -80,6 +81,26 @@ def test_a_server_that_takes_another_token_counts_as_busy(host):
     (host.path / "state/labs" / host.name() / "token").unlink()
     put_off = host.labs(host.lab())
     assert "does not take the token that is kept for it" in put_off["deferred"][0]["reason"]
+
+def test_a_kernel_that_a_terminal_started_may_be_executing(host):
+    host.labs(host.lab())
+    host.server().start_kernel()
+    cell = {"cell_type": "code", "id": "a", "source": "import time; time.sleep(90)", "outputs": [], "metadata": {}}
+    notebook = {"cells": [{**cell, "execution_count": None}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (host.path / "work" / host.name() / "long.ipynb").write_text(json.dumps(notebook))
+    task = host.engine.exec_create(host.name(), ["jupyter", "execute", "work/long.ipynb"])["Id"]
+    host.engine.exec_start(task, detach=True)
+    until = time.monotonic() + 30
+    while "ipykernel_launcher -f /tmp/" not in str(host.engine.top(host.name())) and time.monotonic() < until:
+        time.sleep(0.2)
+    for check in (True, False):
+        put_off = host.labs(host.lab(env={"A": "b"}), check=check)
+        assert "a kernel runs that its server did not start" in put_off["deferred"][0]["reason"]
+    os.kill(host.engine.exec_inspect(task)["Pid"], signal.SIGINT)
+    while "ipykernel_launcher -f /tmp/" in str(host.engine.top(host.name())) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert host.labs(host.lab(env={"A": "b"}))["changed"]
+
 
 
 @pytest.mark.parametrize("wanted", [{}, {"state": "absent"}])

@@ -21,11 +21,6 @@ from ._plan import NEXT, PREVIOUS, Taken
 
 LOG_LINES = 20
 ASK_VERSIONS = "import platform, importlib.metadata as m; print(platform.python_version(), m.version('jupyterlab'))"
-# The end of a chain of processes in which no kernel has been started.
-SERVER = re.compile(
-    r"^(?:\S*/)?tini\s|/(?:start\.sh|start-(?:notebook|singleuser)\.(?:sh|py))(?:\s|$)"
-    r"|/bin/jupyter(?:-(?:lab|notebook|server|nbclassic))?(?:\s|$)"
-)
 SETTLED = 60  # seconds that a lab has to live before its restarts are history
 CRASHES = 3  # restarts by the engine after which a lab is known not to come up
 
@@ -214,17 +209,16 @@ def ends_again_and_again(found: Found) -> bool:
     return (datetime.now(timezone.utc) - started).total_seconds() < SETTLED
 
 
-def runs_server_alone(engine: Engine, found: Found) -> bool:
-    """Whether nothing but a Jupyter Server, or what starts it, runs in a lab: neither kernels nor terminals."""
+def processes(engine: Engine, found: Found) -> list[dict[str, str]]:
+    """What runs in a lab, as `ps -ef` tells it; nothing in one that has just ended."""
     try:
         with translated(f"list the processes of {found.lab.name}"):
             table = engine.api.top(found.container)
     except EngineError as error:
-        return is_conflict(error) or is_absent(error)  # nothing runs in it just now
-    named = [dict(zip(table["Titles"], row)) for row in table.get("Processes") or []]  # none of one that has just ended
-    parents = {row.get("PPID") for row in named}
-    last = [row.get("CMD", "") for row in named if row.get("PID") not in parents]
-    return len(last) <= 1 and all(SERVER.search(command) for command in last)
+        if not is_conflict(error) and not is_absent(error):
+            raise
+        return []
+    return [dict(zip(table["Titles"], row)) for row in table.get("Processes") or []]
 
 
 def log_tail(engine: Engine, container: str) -> list[str]:

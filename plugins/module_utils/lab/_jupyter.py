@@ -33,16 +33,18 @@ PATIENCE = 10.0  # the same, where much depends on it and the machine may have m
 @dataclass(frozen=True)
 class Activity:
     """What goes on in a lab. ``busy`` counts kernels that execute; ``answered`` is False where nobody could tell,
-    ``refused`` where that is because the server does not take the token."""
+    ``refused`` where that is because the server does not take the token; ``beside`` tells of kernels that run and are
+    none of the server's."""
 
     answered: bool
     kernels: tuple[dict[str, Any], ...] = ()
     terminals: int = 0
     refused: bool = False
+    beside: bool = False
 
     @property
     def busy(self) -> bool:
-        return not self.answered or any(kernel["state"] == "busy" for kernel in self.kernels)
+        return not self.answered or self.beside or any(kernel["state"] == "busy" for kernel in self.kernels)
 
     @property
     def reason(self) -> str:
@@ -53,7 +55,9 @@ class Activity:
         if not self.answered:
             return "its server does not answer, so nobody can tell whether a kernel is executing"
         executing = [kernel["notebook"] or kernel["id"] for kernel in self.kernels if kernel["state"] == "busy"]
-        return f"a kernel is executing: {', '.join(executing)}"
+        if executing:
+            return f"a kernel is executing: {', '.join(executing)}"
+        return "a kernel runs that its server did not start (a terminal did, say), so nobody can tell what it does"
 
 
 def base_of(lab: Lab) -> str:
