@@ -219,6 +219,7 @@ options:
   generation:
     description:
       - What the labs are to be. V(declared) is what O(labs) says.
+      - A lab that runs on is looked at so too where the engine finds it unhealthy.
       - V(previous) is what each ran on before its last change, image and options; of O(labs) only the names, states
         and tokens count. A lab that has not changed yet stays as it is, and a second run changes nothing.
     type: str

@@ -214,6 +214,17 @@ def test_the_old_lab_is_back_though_the_new_one_left_nothing(host):
     with pytest.raises(ModuleFailed, match="back on what it ran on before"):
         host.labs(host.lab(ephemeral=True, env={"DOCKER_STACKS_JUPYTER_CMD": "nonsense"}))
     assert host.inspect()["Id"] == before
+def test_what_a_server_said_instead_of_answering_is_told(host):
+    """And its log's last words, which are not our own questions."""
+    host.labs(host.lab())
+    mount = {"source": str(host.path / "hook.sh"), "target": "/usr/local/bin/before-notebook.d/hook.sh"}
+    (host.path / "hook.sh").write_text("export NOTEBOOK_ARGS=--ServerApp.base_url=/elsewhere")
+    with pytest.raises(ModuleFailed, match=r"did not answer at .* within 6 s \(404 Not Found\)") as failure:
+        host.labs(host.lab(mounts=[mount]), wait_timeout=6)
+    log = failure.value.result["log"]
+    assert "docker logs" not in str(failure.value) and len(log) > 5 and "GET /" not in str(log)
+
+
     assert host.server().ask("api/status")
     assert len(host.engine.containers(all=True, filters={"name": host.prefix})) == 1
 
@@ -297,7 +308,8 @@ def test_a_lab_that_serves_nobody_is_not_passed_over(host):
             host.labs(lab, wait_timeout=2)
     finally:
         os.kill(server, signal.SIGCONT)
-    assert not host.labs(lab)["changed"]
+    assert not host.labs(lab, wait_for="health")["changed"]
+    assert host.inspect()["State"]["Health"]["Status"] == "healthy"
 
 
 def test_one_failure_does_not_hold_up_the_others(host):

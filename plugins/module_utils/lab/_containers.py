@@ -20,6 +20,9 @@ from ._lab import LAB_LABEL, SPEC_LABEL, Lab, image_digest, name_and_tag
 from ._plan import NEXT, PREVIOUS, Taken
 
 LOG_LINES = 20
+# How many to look through: a server that does not answer as it should writes a line for each time that it is asked.
+LOG_LINES_READ = 5000
+ASKED = re.compile(r" GET \S*/api \(")
 ASK_VERSIONS = "import platform, importlib.metadata as m; print(platform.python_version(), m.version('jupyterlab'))"
 SETTLED = 60  # seconds that a lab has to live before its restarts are history
 CRASHES = 3  # restarts by the engine after which a lab is known not to come up
@@ -222,10 +225,11 @@ def processes(engine: Engine, found: Found) -> list[dict[str, str]]:
 
 
 def log_tail(engine: Engine, container: str) -> list[str]:
-    """The last lines; none of a container that is gone, or whose log driver gives none back."""
+    """The last lines, without those of our own questions whether it answers; none of a container that is gone, or whose
+    log driver gives none back."""
     try:
         with translated("read the log"):
-            return engine.api.logs(container, tail=LOG_LINES).decode(errors="replace").splitlines()
+            lines = engine.api.logs(container, tail=LOG_LINES_READ).decode(errors="replace").splitlines()
     except EngineError:
         return []
 
@@ -236,6 +240,7 @@ def health(engine: Engine, container: str, lab: Lab) -> tuple[str, str]:
         found = engine.api.inspect_container(container)["State"].get("Health") or {}
     words = [item.get("Output", "").strip() for item in found.get("Log") or []]
     status = found.get("Status", "")
+    return [line for line in lines if not ASKED.search(line)][-LOG_LINES:]
     return "" if status == "none" else status, words[-1] if words else ""
 
 

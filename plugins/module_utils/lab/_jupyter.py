@@ -74,10 +74,21 @@ def line_to(lab: Lab, seconds: float) -> socket.socket:
 
 def ready(lab: Lab) -> bool:
     """Whether the server answers; it needs no token for this."""
+    return not _trouble(lab)
+
+
+def _trouble(lab: Lab) -> str:
+    """What comes of asking a server that does not answer, or not as one does; '' where it answers."""
     try:
-        return "version" in _get(lab, "api", "")
+        if "version" in _get(lab, "api", ""):
+            return ""
+    except urllib.error.HTTPError as error:
+        return f"{error.code} {error.reason}"
+    except (OSError, http.client.HTTPException) as error:
+        return str(getattr(error, "reason", error)) or type(error).__name__
     except NO_ANSWER:
-        return False
+        pass
+    return "what answers is no Jupyter Server"
 
 
 def wait_until_ready(lab: Lab, seconds: float, still_alive: Callable[[], None]) -> None:
@@ -87,15 +98,15 @@ def wait_until_ready(lab: Lab, seconds: float, still_alive: Callable[[], None]) 
     Raises LabError after ``seconds``.
     """
     deadline, next_look = time.monotonic() + seconds, 0.0
-    while not ready(lab):
+    while trouble := _trouble(lab):
         now = time.monotonic()
         if now >= next_look:
             still_alive()
             next_look = now + 10 * POLL
         if now > deadline:
             raise LabError(
-                f"{lab.name} did not answer at {base_of(lab)} within {seconds:g} s; its log says why: "
-                f"docker logs {lab.name}. A slow start needs a larger wait_timeout."
+                f"{lab.name} did not answer at {base_of(lab)} within {seconds:g} s ({trouble}); its log may say why. A "
+                "slow start needs a larger wait_timeout."
             )
         time.sleep(POLL)
 
