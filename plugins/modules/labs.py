@@ -83,6 +83,8 @@ options:
         description:
           - Environment variables, among them those of the Docker Stacks such as C(NOTEBOOK_ARGS).
           - Each is text, a number, or true or false; an empty one is V('').
+          - What the lab itself has to know is said here or not at all. An image's own C(JUPYTER_PORT), C(GEN_CERT),
+            C(JUPYTER_CONFIG_PATH) and C(JUPYTER_RUNTIME_DIR) do not count, and the latter two are refused here.
         type: dict
       memory:
         description: Most memory it may use, such as V(4g). Changed while it runs. No limit by default.
@@ -111,7 +113,9 @@ options:
         description: Most processes it may have. Changed while it runs.
         type: int
       networks:
-        description: Networks to be connected to instead of the default one. Changed while it runs.
+        description:
+          - Networks to be connected to instead of the default one. Changed while it runs.
+          - At least one of them is none that was made with C(--internal), which would give the lab no port.
         type: list
         elements: str
       mounts:
@@ -138,7 +142,9 @@ options:
         type: str
         default: /
       config:
-        description: Configuration of the Jupyter Server by class, as in C(jupyter_server_config.json).
+        description:
+          - Configuration of the Jupyter Server by class, as in C(jupyter_server_config.json).
+          - As O(labs[].env), it can be read in the container's label. A file with secrets is one of O(labs[].mounts).
         type: dict
       restart_policy:
         description: What the engine does when it ends by itself or the host restarts. Changed while it runs.
@@ -213,13 +219,13 @@ options:
       - V(answer) - its server answers.
       - V(health) - its token lets in, too, and the engine's check of its health passes, where the image has one.
       - V(kernel) - in a lab that this run started, a kernel calculates and prints, too.
+      - A lab that runs on is looked at so too where the engine finds it unhealthy.
     type: str
     choices: [answer, health, kernel]
     default: answer
   generation:
     description:
       - What the labs are to be. V(declared) is what O(labs) says.
-      - A lab that runs on is looked at so too where the engine finds it unhealthy.
       - V(previous) is what each ran on before its last change, image and options; of O(labs) only the names, states
         and tokens count. A lab that has not changed yet stays as it is, and a second run changes nothing.
     type: str

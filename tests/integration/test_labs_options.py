@@ -214,6 +214,20 @@ def test_gen_cert_serves_https(host):
     assert done["labs"][0]["url"].startswith("https://")
 
 
+def test_what_an_image_says_of_the_port_and_of_https_is_the_labs_to_say(host):
+    image = f"{host.name()}-image"
+    container = host.engine.create_container(host.image)["Id"]
+    host.engine.commit(container, image, changes=["ENV JUPYTER_PORT=9999", "ENV GEN_CERT=yes"])
+    host.engine.remove_container(container)
+    try:
+        done = host.labs({**host.lab(), "image": image}, wait_for="health")
+        assert done["labs"][0]["url"].startswith("http://")
+        assert host.labs({**host.lab(env={"GEN_CERT": ""}), "image": image})["labs"][0]["url"].startswith("https://")
+    finally:
+        host.clean()
+        host.engine.remove_image(image)
+
+
 def test_url_bears_the_hostname_where_others_may_come_in(host):
     done = host.labs(host.lab("a", bind_address="0.0.0.0"), host.lab("b"), hostname="lab.example.edu")
     assert done["labs"][0]["url"].startswith("http://lab.example.edu:")

@@ -51,6 +51,17 @@ def test_a_state_directory_that_others_need(host, path, sentence):
     refuse(host, f"state_dir: '{path}' .*{sentence}", host.lab(), state_dir=path)
 
 
+def test_a_lab_of_internal_networks_alone(host):
+    network = host.name("net")
+    host.engine.create_network(network, driver="bridge", internal=True)
+    try:
+        refuse(host, f"networks: '{network}' is internal, so the lab would have no port", host.lab(networks=[network]))
+        assert host.labs(host.lab(networks=[network, "bridge"]))["changed"]
+    finally:
+        host.clean()
+        host.engine.remove_network(network)
+
+
 def test_one_work_directory_for_two_by_a_link(host):
     (host.path / "work" / host.name()).mkdir(parents=True)
     (host.path / "work" / "linked").symlink_to(host.path / "work" / host.name())

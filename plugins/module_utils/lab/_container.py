@@ -47,10 +47,10 @@ class Found:
     state_dir: str = ""  # where its token is kept
     process: int = 0  # its first one, as the host counts; 0 for one that does not run
     nano_cpus: bool = False  # limited by `docker update --cpus`: it takes no quota
+    published: frozenset[tuple[int, str]] = frozenset()  # where the engine listens for it; '' is every address
 
     @property
     def running(self) -> bool:
-    published: frozenset[tuple[int, str]] = frozenset()  # where the engine listens for it; '' is every address
         return self.status in ("running", "paused", "restarting")
 
 
@@ -100,7 +100,8 @@ def container_config(lab: Lab, private_dir: str, stop_timeout: int) -> dict[str,
         "Image": lab.image,
         "Hostname": lab.name,
         "User": "0:0" if lab.start_as_root or lab.rootless else lab.owner,
-        "Env": [f"{key}={value}" for key, value in sorted(_environment(lab).items())],
+        # A name without a value takes away what the image has of that name: a lab is not https unawares.
+        "Env": [*(f"{key}={value}" for key, value in sorted(environment.items())), *({CERTIFICATE} - set(environment))],
         "Labels": {**lab.labels, LAB_LABEL: lab.name, SPEC_LABEL: to_label(lab)},
         "ExposedPorts": {port: {}},
         "StopTimeout": stop_timeout,
@@ -163,6 +164,7 @@ def found_from(inspect: Mapping[str, Any]) -> Found:
         state_dir=_state_dir(host),
         process=state.get("Pid") or 0,
         nano_cpus=bool(host.get("NanoCpus")),
+        published=frozenset(_published(inspect["NetworkSettings"].get("Ports") or {})),
     )
 
 
@@ -184,9 +186,9 @@ def _environment(lab: Lab) -> dict[str, str]:
         **_identity(lab),
         # Images made for CUDA say "all", which counts where NVIDIA's runtime is the engine's default.
         **({} if lab.gpus else {VISIBLE.rstrip("="): "void"}),
+        "JUPYTER_PORT": DEFAULT_PORT,
         **lab.env,
         "JUPYTER_TOKEN_FILE": f"{RUN_DIR}/token",
-        "JUPYTER_PORT": DEFAULT_PORT,
         "JUPYTER_CONFIG_PATH": RUN_DIR,
         "JUPYTER_RUNTIME_DIR": RUNTIME_DIR,
     }
@@ -197,7 +199,6 @@ def _identity(lab: Lab) -> dict[str, str]:
     if lab.rootless:
         return {"NB_USER": "root", "NB_UID": "0", "NB_GID": "0"}
     uid, gid = lab.ids
-        published=frozenset(_published(inspect["NetworkSettings"].get("Ports") or {})),
     return {"NB_UID": str(uid), "NB_GID": str(gid)} if lab.start_as_root else {}
 
 
@@ -209,6 +210,11 @@ def _mounts(lab: Lab, private_dir: str) -> list[dict[str, Any]]:
         {"Type": "bind", "Source": item["source"], "Target": item["target"], "ReadOnly": item["read_only"]}
         for item in (private, *work, *lab.mounts)
     ]
+
+
+def _published(ports: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+    for binding in (item for bindings in ports.values() for item in bindings or ()):
+        yield int(binding["HostPort"]), "" if binding["HostIp"] in EVERYWHERE else binding["HostIp"]
 
 
 def _state_dir(host: Mapping[str, Any]) -> str:
@@ -239,11 +245,6 @@ def _cpus(host: Mapping[str, Any]) -> float:
     if host.get("NanoCpus"):
         return round(host["NanoCpus"] / NANOSECONDS, CPU_DIGITS)
     return round((host.get("CpuQuota") or 0) / (host.get("CpuPeriod") or CPU_PERIOD), CPU_DIGITS)
-
-def _published(ports: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
-    for binding in (item for bindings in ports.values() for item in bindings or ()):
-        yield int(binding["HostPort"]), "" if binding["HostIp"] in EVERYWHERE else binding["HostIp"]
-
 
 
 def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

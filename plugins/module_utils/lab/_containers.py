@@ -39,6 +39,14 @@ class Seen:
     others: tuple[str, ...] = ()  # ids of the containers that run and are no labs of ours
 
 
+@dataclass(frozen=True)
+class Network:
+    """A network of an engine; through an ``internal`` one nobody comes in, for it publishes no ports."""
+
+    id: str
+    internal: bool
+
+
 def observe(engine: Engine) -> Seen:
     with translated("list the containers"):
         every = engine.api.containers(all=True)
@@ -118,10 +126,10 @@ def pull(engine: Engine, image: str) -> None:
         ) from error
 
 
-def networks(engine: Engine) -> dict[str, str]:
-    """Names and ids."""
+def networks(engine: Engine) -> dict[str, Network]:
+    """By name."""
     with translated("list the networks"):
-        return {item["Name"]: item["Id"] for item in engine.api.networks()}
+        return {item["Name"]: Network(item["Id"], item.get("Internal", False)) for item in engine.api.networks()}
 
 
 def create(engine: Engine, lab: Lab, name: str, private_dir: str, stop_timeout: int) -> str:
@@ -132,13 +140,13 @@ def create(engine: Engine, lab: Lab, name: str, private_dir: str, stop_timeout: 
         try:
             for network in lab.networks[1:]:
                 engine.api.connect_container_to_network(container, network)
+            _ways.at_home(engine, container, lab)
         except Exception:
             engine.api.remove_container(container)
             raise
     return container
 
 
-            _ways.at_home(engine, container, lab)
 def start(engine: Engine, container: str, lab: Lab) -> None:
     with translated(f"start the lab {lab.name}"):
         engine.api.start(container)
@@ -232,6 +240,7 @@ def log_tail(engine: Engine, container: str) -> list[str]:
             lines = engine.api.logs(container, tail=LOG_LINES_READ).decode(errors="replace").splitlines()
     except EngineError:
         return []
+    return [line for line in lines if not ASKED.search(line)][-LOG_LINES:]
 
 
 def health(engine: Engine, container: str, lab: Lab) -> tuple[str, str]:
@@ -240,7 +249,6 @@ def health(engine: Engine, container: str, lab: Lab) -> tuple[str, str]:
         found = engine.api.inspect_container(container)["State"].get("Health") or {}
     words = [item.get("Output", "").strip() for item in found.get("Log") or []]
     status = found.get("Status", "")
-    return [line for line in lines if not ASKED.search(line)][-LOG_LINES:]
     return "" if status == "none" else status, words[-1] if words else ""
 
 

@@ -149,7 +149,8 @@ def _told(kernels: Any, sessions: Any) -> tuple[dict[str, Any], ...]:
             "state": item.get("execution_state", "unknown"),
             "last_activity": item.get("last_activity", ""),
             "connections": item.get("connections", 0),
-            "notebook": notebooks.get(item["id"], ""),
+            # Where JupyterLab's real-time collaboration has a drive of its own, paths begin with its name.
+            "notebook": notebooks.get(item["id"], "").removeprefix("RTC:"),
         }
         for item in kernels
     )

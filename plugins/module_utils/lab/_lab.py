@@ -84,7 +84,7 @@ class Lab:
         """https where the server makes or has a certificate of its own, else http."""
         server = self.config.get("ServerApp")
         own = isinstance(server, Mapping) and server.get("certfile")
-        return "https" if own or self.env.get("GEN_CERT") else "http"
+        return "https" if own or "GEN_CERT" in self.env else "http"
 
 
 def same_port(one: Lab, other: Lab) -> bool:

@@ -100,7 +100,7 @@ def _plans(
     going = to_purge(found, declared, others) if options.purge else {}
     staying = set(found) - set(going) - {lab.name for lab in declared}
     _refusals.of_lost_work(needed, found)
-    _refusals.of_unknown_networks(needed, networks)
+    _refusals.of_networks(needed, networks)
     _refusals.of_shared_work(needed, [found[name].as_created for name in sorted(staying)])
     labs = assign_ports(labs, found, [*seen.taken, *_processes(labs, found)], options.first_port, going)
     labs, missing = _with_images(engine, labs, options, check)
@@ -181,8 +181,8 @@ def _serves(now: Found | None, lab: Lab) -> bool:
 def _connected(item: Found, known: Mapping[str, _containers.Network]) -> Found:
     """A lab without the networks that were removed and made anew under it."""
     # One that never ran knows none of their ids.
-    names = [name for name in item.lab.networks if item.networks[name] in ("", known.get(name, item.networks[name]))]
-    return replace(item, lab=replace(item.lab, networks=names))
+    gone = {name for name in item.lab.networks if name in known and item.networks[name] not in ("", known[name].id)}
+    return replace(item, lab=replace(item.lab, networks=[name for name in item.lab.networks if name not in gone]))
 
 
 def _comes(image: str, options: Options) -> bool:

@@ -81,6 +81,8 @@ def test_container_of_a_lab():
     ("changes", "read", "seen"),
     [
         ({"env": {"JUPYTER_PORT": "8123"}}, lambda body: list(body["ExposedPorts"]), ["8123/tcp"]),
+        ({}, lambda body: "JUPYTER_PORT=8888" in body["Env"] and "GEN_CERT" in body["Env"], True),
+        ({"env": {"GEN_CERT": ""}}, lambda body: "GEN_CERT" in body["Env"], False),
         ({"start_as_root": True}, lambda body: body["User"], "0:0"),
         ({"ephemeral": True, "work_dir": ""}, lambda body: len(body["HostConfig"]["Mounts"]), 1),
         ({"networks": ["a", "b"]}, lambda body: body["HostConfig"]["NetworkMode"], "a"),
@@ -125,8 +127,6 @@ def test_found_is_the_label_with_live_facts_over_it():
     assert drifted.as_created.memory == 2**30
 
 
-@pytest.mark.parametrize(
-    ("created", "now", "seen"),
 def test_where_an_engine_listens_is_read_live():
     bindings = [{"HostIp": "0.0.0.0", "HostPort": "10001"}, {"HostIp": "10.0.0.5", "HostPort": "10001"}]
     ports = {"8888/tcp": bindings, "9999/tcp": None}
@@ -159,6 +159,8 @@ def test_the_home_of_another_name_leads_to_the_work():
     assert _container.ways_at_home(lab) == ["/home/ana"]
 
 
+@pytest.mark.parametrize(
+    ("created", "now", "seen"),
     [([], ["bridge"], []), (["net"], ["bridge"], []), (["bridge"], ["bridge"], []), ([], ["net"], ["net"]),
      ([], ["net", "bridge"], ["bridge", "net"])],
 )  # fmt: skip
@@ -175,7 +177,7 @@ def test_processors_are_found_as_they_are_declared():
 
 @pytest.mark.parametrize(
     ("options", "scheme"),
-    [({}, "http"), ({"config": {"ServerApp": {"certfile": "/x"}}}, "https"), ({"env": {"GEN_CERT": "yes"}}, "https"),
+    [({}, "http"), ({"config": {"ServerApp": {"certfile": "/x"}}}, "https"), ({"env": {"GEN_CERT": ""}}, "https"),
      ({"config": {"ServerApp": None}}, "http"), ({"config": {"ServerApp": "x"}}, "http")],
 )  # fmt: skip
 def test_scheme(options, scheme):
