@@ -14,7 +14,6 @@ from typing import Any
 
 from .._engine import Engine, is_absent, is_conflict, patient, translated
 from .._errors import BuildError, EngineError, LabError
-from . import _ways
 from ._container import RUN_DIR, Found, container_config, found_from, limits
 from ._lab import LAB_LABEL, SPEC_LABEL, Lab, image_digest, name_and_tag
 from ._plan import NEXT, PREVIOUS, Taken
@@ -134,6 +133,8 @@ def networks(engine: Engine) -> dict[str, Network]:
 
 def create(engine: Engine, lab: Lab, name: str, private_dir: str, stop_timeout: int) -> str:
     """A new container called ``name``, not started; its id."""
+    from . import _ways
+
     with translated(f"create the lab {lab.name}"):
         config = container_config(lab, private_dir, stop_timeout)
         container = engine.api.create_container_from_config(config, name)["Id"]
