@@ -80,7 +80,7 @@ def test_a_port_of_a_process_at_another_address(host):
     with socket.socket() as busy:
         busy.bind(("127.0.0.2", host.first_port))
         busy.listen()
-        with pytest.raises(ModuleFailed, match=f"port: {host.first_port} is taken by"):
+        with pytest.raises(ModuleFailed, match=f"port: {host.first_port} is taken by the process"):
             host.labs(host.lab(port=host.first_port, bind_address="0.0.0.0"))
         assert not host.labs(host.lab(port=host.first_port))["changed"]
     assert host.inspect()["State"]["StartedAt"] == before
