@@ -219,8 +219,8 @@ def test_what_a_server_said_instead_of_answering_is_told(host):
     host.labs(host.lab())
     mount = {"source": str(host.path / "hook.sh"), "target": "/usr/local/bin/before-notebook.d/hook.sh"}
     (host.path / "hook.sh").write_text("export NOTEBOOK_ARGS=--ServerApp.base_url=/elsewhere")
-    with pytest.raises(ModuleFailed, match=r"did not answer at .* within 6 s \(404 Not Found\)") as failure:
-        host.labs(host.lab(mounts=[mount]), wait_timeout=6)
+    with pytest.raises(ModuleFailed, match=r"did not answer at .* within 15 s \(404 Not Found\)") as failure:
+        host.labs(host.lab(mounts=[mount]), wait_timeout=15)
     log = failure.value.result["log"]
     assert "docker logs" not in str(failure.value) and len(log) > 5 and "GET /" not in str(log)
 

@@ -14,7 +14,7 @@ SERVER = re.compile(
     r"|/bin/jupyter(?:-(?:lab|notebook|server|nbclassic))?(?:\s|$)"
 )
 # What a kernel of any language is started with: the file that tells where to reach it. A server's has its id in it.
-KERNEL = re.compile(r"/(?:kernel-|tmp)[\w-]+\.json(?=\s|$)|\bipykernel")
+KERNEL = re.compile(r"/(?:kernel-|tmp)[\w-]+\.json(?=\s|$)|\bipykernel(?:_launcher)?(?:\s|$)")
 
 
 def are_server_alone(processes: Collection[Mapping[str, str]]) -> bool:

@@ -15,7 +15,16 @@ OWN = f"/opt/conda/bin/python3 -m ipykernel_launcher -f /run/jupyter/kernel-{ID}
     ("commands", "other"),
     [
         ([SERVER, OWN, OWN], False),
-        ([SERVER, "/bin/bash -l", "vim notes.json", "python train.py --config /work/kernel.json"], False),
+        (
+            [
+                SERVER,
+                "/bin/bash -l",
+                "vim notes.json",
+                "python /tmp/ipykernel_7/a.py",
+                "python train.py --config /work/kernel.json",
+            ],
+            False,
+        ),
         ([SERVER, f"julia -i --project=@. kernel.jl /run/jupyter/kernel-{ID}.json"], False),
         ([SERVER, OWN, "python3 -m ipykernel_launcher -f /tmp/tmp3k_x0w1a.json"], True),
         ([SERVER, OWN.replace(ID, "8d1b")], True),
