@@ -222,7 +222,7 @@ def test_what_a_server_said_instead_of_answering_is_told(host):
     with pytest.raises(ModuleFailed, match=r"did not answer at .* within 15 s \(404 Not Found\)") as failure:
         host.labs(host.lab(mounts=[mount]), wait_timeout=15)
     log = failure.value.result["log"]
-    assert "docker logs" not in str(failure.value) and len(log) > 5 and "GET /" not in str(log)
+    assert "docker logs" not in str(failure.value) and len(log) > 5 and " GET /api (" not in str(log)
 
 
 def test_the_old_lab_is_back_though_the_new_one_left_nothing(host):
