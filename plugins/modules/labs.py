@@ -47,13 +47,14 @@ options:
         default: myjupyter
       port:
         description:
-          - Port on the host, or V(auto) for the first free one from O(first_port) up, kept as long as the lab.
+          - Port on the host, or V(auto) for the first free one from O(first_port) up, kept as long as the lab unless
+            somebody takes it while the lab is down.
           - Labs that listen on different addresses may have the same one.
           - A lab that gets the port of one that gives it up in the same run is changed after that one.
         type: str
         default: auto
       bind_address:
-        description: Address of the host to listen on. V(0.0.0.0) lets other machines in.
+        description: Address of the host to listen on, without a zone. V(0.0.0.0) lets other machines in.
         type: str
         default: 127.0.0.1
       work_dir:
@@ -82,6 +83,8 @@ options:
         description:
           - Environment variables, among them those of the Docker Stacks such as C(NOTEBOOK_ARGS).
           - Each is text, a number, or true or false; an empty one is V('').
+          - What the lab itself has to know is said here or not at all. An image's own C(JUPYTER_PORT), C(GEN_CERT),
+            C(JUPYTER_CONFIG_PATH) and C(JUPYTER_RUNTIME_DIR) do not count, and the latter two are refused here.
         type: dict
       memory:
         description: Most memory it may use, such as V(4g). Changed while it runs. No limit by default.
@@ -110,7 +113,9 @@ options:
         description: Most processes it may have. Changed while it runs.
         type: int
       networks:
-        description: Networks to be connected to instead of the default one. Changed while it runs.
+        description:
+          - Networks to be connected to instead of the default one. Changed while it runs.
+          - At least one of them is none that was made with C(--internal), which would give the lab no port.
         type: list
         elements: str
       mounts:
@@ -123,7 +128,9 @@ options:
             type: str
             required: true
           target:
-            description: Path in the lab, where neither its work nor another mount is.
+            description:
+              - Path in the lab, where neither its work nor another mount is.
+              - Directories that lead to it in the home directory or in the work are the owner's.
             type: str
             required: true
           read_only:
@@ -135,7 +142,9 @@ options:
         type: str
         default: /
       config:
-        description: Configuration of the Jupyter Server by class, as in C(jupyter_server_config.json).
+        description:
+          - Configuration of the Jupyter Server by class, as in C(jupyter_server_config.json).
+          - As O(labs[].env), it can be read in the container's label. A file with secrets is one of O(labs[].mounts).
         type: dict
       restart_policy:
         description: What the engine does when it ends by itself or the host restarts. Changed while it runs.
@@ -195,7 +204,7 @@ options:
     description:
       - What to do with a change that would end processes of a lab in which a kernel is executing.
       - V(defer) leaves that lab as it is, says so in RV(deferred), and a later run does it.
-      - A lab that runs but cannot be asked counts as busy.
+      - A lab that runs but cannot be asked counts as busy, and so does one with a kernel that its server did not start.
     type: str
     choices: [defer, force]
     default: defer
@@ -210,6 +219,7 @@ options:
       - V(answer) - its server answers.
       - V(health) - its token lets in, too, and the engine's check of its health passes, where the image has one.
       - V(kernel) - in a lab that this run started, a kernel calculates and prints, too.
+      - A lab that runs on is looked at so too where the engine finds it unhealthy.
     type: str
     choices: [answer, health, kernel]
     default: answer

@@ -169,10 +169,23 @@ def test_health_after_a_crash(start):
     container = start(environment={"JUPYTER_PORT": "8001"})
     wait_for(lambda: ask(container, port=8001))
     left = "~/.local/share/jupyter/runtime/jpserver-1.json"
-    container.exec_run(["bash", "-c", f'echo \'{{"url": "http://127.0.0.1:9/"}}\' > {left}; sleep 1'])
+    killed = '{"pid": 99999999, "port": 8001, "url": "http://127.0.0.1:9/"}'
+    container.exec_run(["bash", "-c", f"echo '{killed}' > {left}; sleep 1"])
     container.kill()
     container.start()
     wait_for(lambda: ask(container, port=8001))
+    assert is_healthy(container)
+
+
+def test_health_is_that_of_the_server_at_the_containers_port(start):
+    """Another one, started in a terminal, counts neither while it runs nor when it was killed."""
+    container = start()
+    wait_for(lambda: ask(container))
+    container.exec_run("jupyter server --port 9998 --ServerApp.base_url=/beside", detach=True)
+    wait_for(lambda: ask(container, port=9998, path="/beside/api"))
+    container.exec_run("pkill -STOP -f 9998")
+    assert is_healthy(container)
+    container.exec_run("pkill -KILL -f 9998")
     assert is_healthy(container)
 
 

@@ -43,6 +43,8 @@ def test_the_notebook_of_a_kernel(host):
     body = {"path": "a.ipynb", "type": "notebook", "name": "", "kernel": {"name": "python3"}}
     host.server().ask("api/sessions", "POST", body)
     assert one(host)["kernels"][0]["notebook"] == "a.ipynb"
+    host.server().ask("api/sessions", "POST", {**body, "path": "RTC:b.ipynb"})
+    assert {kernel["notebook"] for kernel in one(host)["kernels"]} == {"a.ipynb", "b.ipynb"}
 
 
 def test_a_stopped_lab(host):

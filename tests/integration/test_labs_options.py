@@ -8,6 +8,8 @@ import urllib.error
 
 import pytest
 
+from tests.conftest import ModuleFailed
+
 HOST_CONFIG = [
     ("memory", "300m", lambda about: about["HostConfig"]["Memory"] == 300 * 1024**2),
     ("cpus", 0.5, lambda about: about["HostConfig"]["CpuQuota"] == 50_000),
@@ -86,6 +88,21 @@ def test_auto_port_passes_over_what_others_hold(host):
         port = busy.getsockname()[1]
         done = host.labs(host.lab(), first_port=port)
     assert done["labs"][0]["port"] > port
+
+
+def test_auto_port_is_another_where_it_was_taken_meanwhile(host):
+    host.labs(host.lab())
+    host.engine.stop(host.name(), timeout=5)
+    with socket.socket() as busy:
+        busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        busy.bind(("127.0.0.1", host.first_port))
+        busy.listen()
+        with pytest.raises(ModuleFailed, match=rf"port: {host.first_port} is taken by the process \w+"):
+            host.labs(host.lab(port=host.first_port))
+        foretold, done = host.labs(host.lab(), check=True), host.labs(host.lab())
+        assert foretold["steps"] == done["steps"]
+        assert done["labs"][0]["port"] > host.first_port
+        assert not host.labs(host.lab())["changed"]
 
 
 def test_token_given(host):
@@ -195,6 +212,20 @@ def test_start_as_root_becomes_the_owner(host):
 def test_gen_cert_serves_https(host):
     done = host.labs(host.lab(env={"GEN_CERT": "yes"}))
     assert done["labs"][0]["url"].startswith("https://")
+
+
+def test_what_an_image_says_of_the_port_and_of_https_is_the_labs_to_say(host):
+    image = f"{host.name()}-image"
+    container = host.engine.create_container(host.image)["Id"]
+    host.engine.commit(container, image, changes=["ENV JUPYTER_PORT=9999", "ENV GEN_CERT=yes"])
+    host.engine.remove_container(container)
+    try:
+        done = host.labs({**host.lab(), "image": image}, wait_for="health")
+        assert done["labs"][0]["url"].startswith("http://")
+        assert host.labs({**host.lab(env={"GEN_CERT": ""}), "image": image})["labs"][0]["url"].startswith("https://")
+    finally:
+        host.clean()
+        host.engine.remove_image(image)
 
 
 def test_url_bears_the_hostname_where_others_may_come_in(host):

@@ -31,6 +31,7 @@ def refuse(host, sentence, *labs, **options):
         ({"work_from": "/no/such/dir"}, "work_from: '/no/such/dir' is no directory"),
         ({"mounts": [{"source": "/no/such", "target": "/x"}]}, "mounts: '/no/such' does not exist"),
         ({"bind_address": "192.0.2.1"}, "bind_address: '192.0.2.1' is no address of this host"),
+        ({"bind_address": "fe80::1"}, "bind_address: 'fe80::1' is no address of this host"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -48,6 +49,17 @@ def test_a_work_directory_that_has_to_do_with_the_tokens(host):
 )
 def test_a_state_directory_that_others_need(host, path, sentence):
     refuse(host, f"state_dir: '{path}' .*{sentence}", host.lab(), state_dir=path)
+
+
+def test_a_lab_of_internal_networks_alone(host):
+    network = host.name("net")
+    host.engine.create_network(network, driver="bridge", internal=True)
+    try:
+        refuse(host, f"networks: '{network}' is internal, so the lab would have no port", host.lab(networks=[network]))
+        assert host.labs(host.lab(networks=[network, "bridge"]))["changed"]
+    finally:
+        host.clean()
+        host.engine.remove_network(network)
 
 
 def test_one_work_directory_for_two_by_a_link(host):
@@ -68,7 +80,7 @@ def test_a_port_of_a_process_at_another_address(host):
     with socket.socket() as busy:
         busy.bind(("127.0.0.2", host.first_port))
         busy.listen()
-        with pytest.raises(ModuleFailed, match=f"port: {host.first_port} is taken by"):
+        with pytest.raises(ModuleFailed, match=f"port: {host.first_port} is taken by the process"):
             host.labs(host.lab(port=host.first_port, bind_address="0.0.0.0"))
         assert not host.labs(host.lab(port=host.first_port))["changed"]
     assert host.inspect()["State"]["StartedAt"] == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -25,6 +26,12 @@ def busy_kernel(server):
     kernel = server.start_kernel()
     server.execute(kernel, "import time; time.sleep(120)", wait=False)
     return kernel
+
+
+def closed(host):
+    """A mount of configuration that lets nobody in who comes from outside of the container."""
+    (host.path / "closed.py").write_text("c.ServerApp.ip = '127.0.0.1'")
+    return {"source": str(host.path / "closed.py"), "target": "/home/jovyan/.jupyter/jupyter_server_config.py"}
 
 
 def test_stop_lets_kernels_close(host):
@@ -75,6 +82,26 @@ def test_a_kernel_that_executes_is_busy_whatever_its_server_says(host):
     assert host.labs(host.lab(env={"A": "b"}))["changed"]
 
 
+def test_a_kernel_that_a_terminal_started_may_be_executing(host):
+    host.labs(host.lab())
+    host.server().start_kernel()
+    cell = {"cell_type": "code", "id": "a", "source": "import time; time.sleep(90)", "outputs": [], "metadata": {}}
+    notebook = {"cells": [{**cell, "execution_count": None}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (host.path / "work" / host.name() / "long.ipynb").write_text(json.dumps(notebook))
+    task = host.engine.exec_create(host.name(), ["jupyter", "execute", "work/long.ipynb"])["Id"]
+    host.engine.exec_start(task, detach=True)
+    until = time.monotonic() + 30
+    while "ipykernel_launcher -f /tmp/" not in str(host.engine.top(host.name())) and time.monotonic() < until:
+        time.sleep(0.2)
+    for check in (True, False):
+        put_off = host.labs(host.lab(env={"A": "b"}), check=check)
+        assert "a kernel runs that its server did not start" in put_off["deferred"][0]["reason"]
+    os.kill(host.engine.exec_inspect(task)["Pid"], signal.SIGINT)
+    while "ipykernel_launcher -f /tmp/" in str(host.engine.top(host.name())) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert host.labs(host.lab(env={"A": "b"}))["changed"]
+
+
 def test_a_server_that_takes_another_token_counts_as_busy(host):
     host.labs(host.lab())
     (host.path / "state/labs" / host.name() / "token").unlink()
@@ -86,7 +113,7 @@ def test_a_server_that_takes_another_token_counts_as_busy(host):
 def test_a_lab_that_never_served_has_nothing_to_lose(host, wanted):
     """A mistake is mended by the next run, and not put off for ever."""
     with pytest.raises(ModuleFailed, match="did not answer"):
-        host.labs(host.lab(env={"NOTEBOOK_ARGS": "--ServerApp.ip=127.0.0.1"}), wait_timeout=4)
+        host.labs(host.lab(mounts=[closed(host)]), wait_timeout=4)
     assert host.inspect()["State"]["Running"]
     assert not host.labs(host.lab(**wanted))["deferred"]
     assert host.exists() != bool(wanted)
@@ -109,24 +136,6 @@ def test_files_saved_beside_the_work_directory_are_brought_over(host, change):
     assert sorted(path.name for path in rescued.rglob("*")) == ["deep", "model.bin", "stray.txt"]
     assert (rescued / "deep" / "model.bin").read_text() == "weights"
     assert {path.stat().st_uid for path in (rescued, *rescued.rglob("*"))} == {1000}
-
-
-def test_what_is_mounted_below_the_home_directory_stays_where_it_is(host):
-    data = host.path / "data"
-    data.mkdir()
-    (data / "large.csv").write_text("1,2")
-    mounts = [
-        {"source": str(data), "target": target, "read_only": True}
-        for target in ("/home/jovyan/datasets", "/home/jovyan/deep/er/datasets")
-    ]
-    host.labs(host.lab(mounts=mounts))
-    assert [step["action"] for step in host.labs(host.lab(mounts=mounts, env={"A": "b"}))["steps"]] == ["replace"]
-    saved = "cd /home/jovyan/deep && printf own > own.txt && ln own.txt same.txt"
-    host.engine.exec_start(host.engine.exec_create(host.name(), ["sh", "-c", saved], user="root"))
-    host.labs(host.lab(mounts=mounts))
-    (rescued,) = (host.path / "work" / host.name()).glob("rescued-*")
-    assert {path.name for path in rescued.rglob("*")} == {"deep", "er", "own.txt", "same.txt"}
-    assert (rescued / "deep/same.txt").read_text() == "own"
 
 
 def test_a_work_directory_made_as_a_copy(host):
@@ -203,6 +212,17 @@ def test_the_old_lab_is_back_when_the_new_one_does_not_come_up(host):
     host.labs(host.lab())
     assert host.server().ask("api/status")
     assert len(host.engine.containers(all=True, filters={"name": host.prefix})) == 1
+
+
+def test_what_a_server_said_instead_of_answering_is_told(host):
+    """And its log's last words, which are not our own questions."""
+    host.labs(host.lab())
+    mount = {"source": str(host.path / "hook.sh"), "target": "/usr/local/bin/before-notebook.d/hook.sh"}
+    (host.path / "hook.sh").write_text("export NOTEBOOK_ARGS=--ServerApp.base_url=/elsewhere")
+    with pytest.raises(ModuleFailed, match=r"did not answer at .* within 15 s \(404 Not Found\)") as failure:
+        host.labs(host.lab(mounts=[mount]), wait_timeout=15)
+    log = failure.value.result["log"]
+    assert "docker logs" not in str(failure.value) and len(log) > 5 and " GET /api (" not in str(log)
 
 
 def test_the_old_lab_is_back_though_the_new_one_left_nothing(host):
@@ -294,7 +314,8 @@ def test_a_lab_that_serves_nobody_is_not_passed_over(host):
             host.labs(lab, wait_timeout=2)
     finally:
         os.kill(server, signal.SIGCONT)
-    assert not host.labs(lab)["changed"]
+    assert not host.labs(lab, wait_for="health")["changed"]
+    assert host.inspect()["State"]["Health"]["Status"] == "healthy"
 
 
 def test_one_failure_does_not_hold_up_the_others(host):

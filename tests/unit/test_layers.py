@@ -63,6 +63,7 @@ SHELL = {
     "_run": "all that a lab stands on",
     "_saved": "a host's archive of images",
     "_state": "a host's tokens and declarations",
+    "_ways": "a host's disk, and an engine about a container's files",
 }
 # Programs with surroundings of their own.
 INSIDE = ("_inside", "_cells")

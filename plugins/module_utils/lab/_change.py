@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from .._engine import Engine
 from .._errors import FleetError, LabError
-from . import _containers, _jupyter, _kernel, _rescue
+from . import _containers, _jupyter, _kernel, _processes, _rescue
 from ._container import Found
 from ._jupyter import Activity
 from ._options import Options
@@ -54,9 +55,13 @@ def _activity(engine: Engine, found: Found, state: StateDir) -> Activity:
     token = state.token(found.lab.name)
     activity = _jupyter.activity(found.as_created, token, _jupyter.PATIENCE)
     never_served = not activity.answered and state.noted("unserved", found.lab.name)
-    if never_served and _containers.runs_server_alone(engine, found):
+    if never_served and _processes.are_server_alone(_containers.processes(engine, found)):
         return Activity(answered=True)
-    return _kernel.asked(found.as_created, token, activity, _jupyter.PATIENCE)
+    activity = _kernel.asked(found.as_created, token, activity, _jupyter.PATIENCE)
+    if activity.busy:
+        return activity
+    known = [kernel["id"] for kernel in activity.kernels]
+    return replace(activity, beside=_processes.have_other_kernels(_containers.processes(engine, found), known))
 
 
 def carry_out(engine: Engine, plans: list[LabPlan], options: Options) -> tuple[list[LabPlan], dict[str, FleetError]]:

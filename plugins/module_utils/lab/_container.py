@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import copy
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ._lab import LAB_LABEL, SPEC_LABEL, Lab, from_label, to_label
+from ._lab import EVERYWHERE, LAB_LABEL, SPEC_LABEL, Lab, from_label, is_in, plain_path, to_label
 
 RUN_DIR = "/run/myjupyter"  # token and server configuration, read only
 RUNTIME_DIR = "/run/jupyter"  # a tmpfs: what the server writes of its token and cookies ends with it
 USERS_GROUP = "100"
 NVIDIA = "nvidia"
 VISIBLE = "NVIDIA_VISIBLE_DEVICES="
+IMAGE_HOME = "/home/jovyan"
 DEFAULT_NETWORK = "bridge"  # of a lab that names none
+DEFAULT_PORT = "8888"  # of a server in its container, whatever its image says
+CERTIFICATE = "GEN_CERT"  # has a server make itself a certificate where it is there, whatever it holds
 CPU_PERIOD = 100_000  # microseconds
 CPU_DIGITS = 5  # a quota is whole microseconds of a period
 NANOSECONDS = 1_000_000_000
@@ -44,6 +47,7 @@ class Found:
     state_dir: str = ""  # where its token is kept
     process: int = 0  # its first one, as the host counts; 0 for one that does not run
     nano_cpus: bool = False  # limited by `docker update --cpus`: it takes no quota
+    published: frozenset[tuple[int, str]] = frozenset()  # where the engine listens for it; '' is every address
 
     @property
     def running(self) -> bool:
@@ -57,17 +61,47 @@ def server_config(lab: Lab) -> dict[str, Any]:
 
 
 def work_target(lab: Lab) -> str:
-    return f"/home/{lab.env.get('NB_USER', 'jovyan') if lab.start_as_root else 'jovyan'}/work"
+    return f"/home/{lab.env['NB_USER']}/work" if lab.start_as_root and "NB_USER" in lab.env else f"{IMAGE_HOME}/work"
+
+
+def places(lab: Lab) -> list[str]:
+    """Where in the container something of the host's is, the work first."""
+    return [*([work_target(lab)] if lab.work_dir else []), *(plain_path(mount["target"]) for mount in lab.mounts)]
+
+
+def ways_at_home(lab: Lab) -> list[str]:
+    """The directories of the container that lead to what is mounted below /home, the outermost first. An engine makes
+    them as root's where they are missing, also that of a user of another name than the image's."""
+    split = [place.split("/") for place in places(lab)]
+    ways = {"/".join(parts[:depth]) for parts in split for depth in range(3, len(parts))}
+    own = (way for way in ways if is_in(way, "/home") and way != IMAGE_HOME)
+    return sorted(way for way in own if not any(is_in(way, place) for place in places(lab)))
+
+
+def places_in_work(lab: Lab) -> list[tuple[str, str]]:
+    """What is mounted in the work directory itself: its source, and its place as a path below it."""
+    work = work_target(lab)
+    there = {mount["target"]: mount["source"] for mount in lab.mounts if lab.work_dir and is_in(mount["target"], work)}
+    # What is inside another mount is in a directory of its own on the host.
+    inside = {target for target in there if any(is_in(target, other) for other in there if other != target)}
+    return [(source, target[len(work) + 1 :]) for target, source in there.items() if target not in inside]
+
+
+def ids_inside(lab: Lab) -> tuple[int, int]:
+    """(UID, GID) of the lab's processes as its container counts."""
+    return (0, 0) if lab.rootless else lab.ids
 
 
 def container_config(lab: Lab, private_dir: str, stop_timeout: int) -> dict[str, Any]:
     """The body of ContainerCreate. ``private_dir`` holds the lab's token on the host; ``stop_timeout`` seconds."""
-    port = f"{lab.env.get('JUPYTER_PORT', '8888')}/tcp"
+    environment, (uid, gid) = _environment(lab), ids_inside(lab)
+    port = f"{environment['JUPYTER_PORT']}/tcp"
     return {
         "Image": lab.image,
         "Hostname": lab.name,
         "User": "0:0" if lab.start_as_root or lab.rootless else lab.owner,
-        "Env": [f"{key}={value}" for key, value in sorted(_environment(lab).items())],
+        # A name without a value takes away what the image has of that name: a lab is not https unawares.
+        "Env": [*(f"{key}={value}" for key, value in sorted(environment.items())), *({CERTIFICATE} - set(environment))],
         "Labels": {**lab.labels, LAB_LABEL: lab.name, SPEC_LABEL: to_label(lab)},
         "ExposedPorts": {port: {}},
         "StopTimeout": stop_timeout,
@@ -75,7 +109,7 @@ def container_config(lab: Lab, private_dir: str, stop_timeout: int) -> dict[str,
         "HostConfig": {
             "PortBindings": {port: [{"HostIp": lab.bind_address, "HostPort": str(lab.port)}]},
             "Mounts": _mounts(lab, private_dir),
-            "Tmpfs": {RUNTIME_DIR: f"mode=0700,size=16m{_tmpfs_owner(lab)}"},
+            "Tmpfs": {RUNTIME_DIR: f"mode=0700,size=16m,uid={uid},gid={gid}"},
             "GroupAdd": [USERS_GROUP],
             "AutoRemove": lab.ephemeral,
             "NetworkMode": lab.networks[0] if lab.networks else "default",
@@ -130,6 +164,7 @@ def found_from(inspect: Mapping[str, Any]) -> Found:
         state_dir=_state_dir(host),
         process=state.get("Pid") or 0,
         nano_cpus=bool(host.get("NanoCpus")),
+        published=frozenset(_published(inspect["NetworkSettings"].get("Ports") or {})),
     )
 
 
@@ -151,6 +186,7 @@ def _environment(lab: Lab) -> dict[str, str]:
         **_identity(lab),
         # Images made for CUDA say "all", which counts where NVIDIA's runtime is the engine's default.
         **({} if lab.gpus else {VISIBLE.rstrip("="): "void"}),
+        "JUPYTER_PORT": DEFAULT_PORT,
         **lab.env,
         "JUPYTER_TOKEN_FILE": f"{RUN_DIR}/token",
         "JUPYTER_CONFIG_PATH": RUN_DIR,
@@ -166,11 +202,6 @@ def _identity(lab: Lab) -> dict[str, str]:
     return {"NB_UID": str(uid), "NB_GID": str(gid)} if lab.start_as_root else {}
 
 
-def _tmpfs_owner(lab: Lab) -> str:
-    uid, gid = (0, 0) if lab.rootless else lab.ids
-    return f",uid={uid},gid={gid}"
-
-
 def _mounts(lab: Lab, private_dir: str) -> list[dict[str, Any]]:
     """Bind mounts of a kind that the engine refuses, not makes as root, when the source is missing."""
     work = [{"source": lab.work_dir, "target": work_target(lab), "read_only": False}] if lab.work_dir else []
@@ -179,6 +210,11 @@ def _mounts(lab: Lab, private_dir: str) -> list[dict[str, Any]]:
         {"Type": "bind", "Source": item["source"], "Target": item["target"], "ReadOnly": item["read_only"]}
         for item in (private, *work, *lab.mounts)
     ]
+
+
+def _published(ports: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+    for binding in (item for bindings in ports.values() for item in bindings or ()):
+        yield int(binding["HostPort"]), "" if binding["HostIp"] in EVERYWHERE else binding["HostIp"]
 
 
 def _state_dir(host: Mapping[str, Any]) -> str:

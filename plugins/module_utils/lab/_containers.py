@@ -20,12 +20,10 @@ from ._lab import LAB_LABEL, SPEC_LABEL, Lab, name_and_tag
 from ._plan import NEXT, PREVIOUS, Taken
 
 LOG_LINES = 20
+# How many to look through: a server that does not answer as it should writes a line for each time that it is asked.
+LOG_LINES_READ = 5000
+ASKED = re.compile(r" GET \S*/api \(")
 ASK_VERSIONS = "import platform, importlib.metadata as m; print(platform.python_version(), m.version('jupyterlab'))"
-# The end of a chain of processes in which no kernel has been started.
-SERVER = re.compile(
-    r"^(?:\S*/)?tini\s|/(?:start\.sh|start-(?:notebook|singleuser)\.(?:sh|py))(?:\s|$)"
-    r"|/bin/jupyter(?:-(?:lab|notebook|server|nbclassic))?(?:\s|$)"
-)
 SETTLED = 60  # seconds that a lab has to live before its restarts are history
 CRASHES = 3  # restarts by the engine after which a lab is known not to come up
 
@@ -39,6 +37,14 @@ class Seen:
     strangers: set[str]
     renamed: Mapping[str, str] = field(default_factory=dict)  # a lab -> what somebody called its container
     others: tuple[str, ...] = ()  # ids of the containers that run and are no labs of ours
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of an engine; through an ``internal`` one nobody comes in, for it publishes no ports."""
+
+    id: str
+    internal: bool
 
 
 def observe(engine: Engine) -> Seen:
@@ -125,20 +131,23 @@ def pull(engine: Engine, image: str) -> None:
         ) from error
 
 
-def networks(engine: Engine) -> dict[str, str]:
-    """Names and ids."""
+def networks(engine: Engine) -> dict[str, Network]:
+    """By name."""
     with translated("list the networks"):
-        return {item["Name"]: item["Id"] for item in engine.api.networks()}
+        return {item["Name"]: Network(item["Id"], item.get("Internal", False)) for item in engine.api.networks()}
 
 
 def create(engine: Engine, lab: Lab, name: str, private_dir: str, stop_timeout: int) -> str:
     """A new container called ``name``, not started; its id."""
+    from . import _ways
+
     with translated(f"create the lab {lab.name}"):
         config = container_config(lab, private_dir, stop_timeout)
         container = engine.api.create_container_from_config(config, name)["Id"]
         try:
             for network in lab.networks[1:]:
                 engine.api.connect_container_to_network(container, network)
+            _ways.at_home(engine, container, lab)
         except Exception:
             engine.api.remove_container(container)
             raise
@@ -218,26 +227,27 @@ def ends_again_and_again(found: Found) -> bool:
     return (datetime.now(timezone.utc) - started).total_seconds() < SETTLED
 
 
-def runs_server_alone(engine: Engine, found: Found) -> bool:
-    """Whether nothing but a Jupyter Server, or what starts it, runs in a lab: neither kernels nor terminals."""
+def processes(engine: Engine, found: Found) -> list[dict[str, str]]:
+    """What runs in a lab, as `ps -ef` tells it; nothing in one that has just ended."""
     try:
         with translated(f"list the processes of {found.lab.name}"):
             table = engine.api.top(found.container)
     except EngineError as error:
-        return is_conflict(error) or is_absent(error)  # nothing runs in it just now
-    named = [dict(zip(table["Titles"], row)) for row in table.get("Processes") or []]  # none of one that has just ended
-    parents = {row.get("PPID") for row in named}
-    last = [row.get("CMD", "") for row in named if row.get("PID") not in parents]
-    return len(last) <= 1 and all(SERVER.search(command) for command in last)
+        if not is_conflict(error) and not is_absent(error):
+            raise
+        return []
+    return [dict(zip(table["Titles"], row)) for row in table.get("Processes") or []]
 
 
 def log_tail(engine: Engine, container: str) -> list[str]:
-    """The last lines; none of a container that is gone, or whose log driver gives none back."""
+    """The last lines, without those of our own questions whether it answers; none of a container that is gone, or whose
+    log driver gives none back."""
     try:
         with translated("read the log"):
-            return engine.api.logs(container, tail=LOG_LINES).decode(errors="replace").splitlines()
+            lines = engine.api.logs(container, tail=LOG_LINES_READ).decode(errors="replace").splitlines()
     except EngineError:
         return []
+    return [line for line in lines if not ASKED.search(line)][-LOG_LINES:]
 
 
 def health(engine: Engine, container: str, lab: Lab) -> tuple[str, str]:

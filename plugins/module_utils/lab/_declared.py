@@ -31,10 +31,20 @@ NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,62}")
 IMAGE = re.compile(r"(?:\[[0-9a-fA-F:]+\]:\d+/)?\w[\w./:@+-]*", re.ASCII)
 SHOWN = "would show the token to everyone"
 # What of a server's configuration its container has to know too: the values that it knows, and how to say another.
-OWN_OPTIONS: dict[str, tuple[tuple[Any, ...], str]] = {
+OWN_OPTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "base_url": ((), "the lab's base_url"),
-    "port": ((8888,), "the lab's port, which is where people come in; inside it stays as it is"),
+    "port": (("8888",), "the lab's port, which is where people come in; inside it stays as it is"),
     "ip": (("", "*", "0.0.0.0", "::"), "the lab's bind_address; inside, the server listens everywhere"),
+    "sock": (("",), "the lab's port: nobody comes in by a socket"),
+}
+# The same of its arguments, and how they are written.
+OWN_ARGUMENTS = {**OWN_OPTIONS, "certfile": ((), "config: {ServerApp: {certfile: ...}}")}
+ARGUMENT = re.compile(r"--(?:\w+\.)?(\w+)(?=[=\s]\s*[\"']?([^\s\"']*))")
+# Variables that are the lab's own, and what to do instead.
+OWN_VARIABLES = {
+    "NVIDIA_VISIBLE_DEVICES": "would reach for GPUs of other labs: use gpus.",
+    "JUPYTER_CONFIG_PATH": "is where the lab's own configuration is: use config, or mount a file in /etc/jupyter.",
+    "JUPYTER_RUNTIME_DIR": "is kept in memory, so that old sessions end with the server: leave it out.",
 }
 SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
 OWNER = re.compile(r"([0-9]{1,10})(?::([0-9]{1,10}))?")
@@ -155,6 +165,11 @@ def _port(at: str, value: Any) -> int:
 
 
 def _ip(at: str, value: str) -> str:
+    if "%" in value:
+        raise InvalidInput(
+            f"{at}.bind_address", value, "names a zone, which the engine drops to listen everywhere: give an address "
+            "without '%'."
+        )  # fmt: skip
     try:
         return str(ipaddress.ip_address(value))
     except ValueError:
@@ -227,8 +242,10 @@ def _env_value(at: str, key: Any, value: Any) -> str:
         raise InvalidInput(f"{at}.env", key, f"{SHOWN}: use token or token_file.")
     if key == "JUPYTER_PORT" and not (PORT.fullmatch(str(value)) and 1 <= int(value) <= 65535):
         raise InvalidInput(f"{at}.env.JUPYTER_PORT", value, "should be a number from 1 to 65535.")
-    if key == "NVIDIA_VISIBLE_DEVICES":
-        raise InvalidInput(f"{at}.env", key, "would reach for GPUs of other labs: use gpus.")
+    if key in OWN_VARIABLES:
+        raise InvalidInput(f"{at}.env", key, OWN_VARIABLES[key])
+    for option, said in ARGUMENT.findall(str(value)) if key == "NOTEBOOK_ARGS" else ():
+        _refuse_own(f"{at}.env.NOTEBOOK_ARGS.{option}", option, said, OWN_ARGUMENTS)
     return _plain(at, "env", key, value)
 
 
@@ -308,13 +325,17 @@ def _config(at: str, value: Mapping[str, Any]) -> dict[str, Any]:
     for key, options in value.items():
         if options is not None and not isinstance(options, Mapping):
             raise InvalidInput(f"{at}.config.{key}", options, "should be a mapping, such as {allow_origin: '*'}.")
-        for option, (harmless, instead) in OWN_OPTIONS.items() if key == "ServerApp" else ():
-            said = (options or {}).get(option)
-            if said not in (None, *harmless):
-                raise InvalidInput(f"{at}.config.ServerApp.{option}", said, f"is said by {instead}.")
+        for option, said in (options or {}).items() if key == "ServerApp" else ():
+            _refuse_own(f"{at}.config.ServerApp.{option}", option, said, OWN_OPTIONS)
         if "token" in (options or {}):
             raise InvalidInput(f"{at}.config.{key}.token", "(hidden)", f"{SHOWN}: use token or token_file.")
     return {key: options or {} for key, options in value.items()}
+
+
+def _refuse_own(where: str, option: str, said: Any, own: Mapping[str, tuple[tuple[str, ...], str]]) -> None:
+    harmless, instead = own.get(option, ((), ""))
+    if instead and said is not None and str(said) not in harmless:
+        raise InvalidInput(where, said, f"is said by {instead}.")
 
 
 def _mount(at: str, raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -351,7 +372,8 @@ def _refuse_root(at: str, lab: Lab) -> None:
 
 
 def _base_url(at: str, value: str) -> str:
-    if not re.fullmatch(r"/?(?:[A-Za-z0-9._~@-]+(?:/[A-Za-z0-9._~@-]+)*/?)?", value):
+    plain = re.fullmatch(r"/?(?:[A-Za-z0-9._~@-]+(?:/[A-Za-z0-9._~@-]+)*/?)?", value)
+    if not plain or {".", ".."} & set(value.split("/")):
         raise InvalidInput(f"{at}.base_url", value, "should be a path such as /alice/.")
     middle = value.strip("/")
     return f"/{middle}/" if middle else "/"

@@ -16,28 +16,31 @@ POLL = 0.2  # seconds between two looks
 LEVELS = ("answer", "health", "kernel")
 
 
-def see(engine: Engine, lab: Lab, container: str, token: str, seconds: float, with_kernel: bool) -> None:
+def see(
+    engine: Engine, lab: Lab, container: str, token: str, seconds: float, fresh: bool, with_kernel: bool
+) -> None:  # fmt: skip
     """Return when the token lets in, the engine's check passes and, if asked for, a kernel calculates.
 
-    For a server that answers already. Raises LabError after ``seconds``, or at once where nothing will change.
+    For a server that answers already. Raises LabError after ``seconds``, or at once where nothing will change: a
+    ``fresh`` one that is unhealthy never was well, any other may be so again.
     """
     if not _jupyter.admits(lab, token):
         raise LabError(
             f"{lab.name} answers, but not to its token: does its config replace the server's own way to let people in? "
             "wait_for: answer does without."
         )
-    _wait_for_the_engine(engine, lab, container, seconds)
+    _wait_for_the_engine(engine, lab, container, seconds, fresh)
     if with_kernel:
         _kernel.calculate(lab, token, seconds)
 
 
-def _wait_for_the_engine(engine: Engine, lab: Lab, container: str, seconds: float) -> None:
+def _wait_for_the_engine(engine: Engine, lab: Lab, container: str, seconds: float, fresh: bool) -> None:
     """Until the container's health check, if it has one, has passed."""
     until = time.monotonic() + seconds
     while True:
         status, words = _containers.health(engine, container, lab)
         if status in ("", "healthy"):
             return
-        if status == "unhealthy" or time.monotonic() > until:
+        if (fresh and status == "unhealthy") or time.monotonic() > until:
             raise LabError(f"{lab.name} answers, but its health check says {status}: {words or 'nothing else'}.")
         time.sleep(POLL)

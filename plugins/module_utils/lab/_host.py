@@ -188,16 +188,19 @@ def has_address(address: str) -> bool:
         with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM) as attempt:
             attempt.bind((address, 0))
     except OSError as error:
-        return error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+        # The last comes of an address that needs a zone, such as fe80::1.
+        return error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EINVAL)
     return True
 
 
-def listeners(to_name: Container[int] = ()) -> list[Taken]:
-    """Every listening TCP socket of the host; for the ports ``to_name``, with the process that holds it.
+def listeners(to_name: Container[int] = (), known: Container[tuple[int, str]] = ()) -> list[Taken]:
+    """Every listening TCP socket of the host but those at the ``known`` ports and addresses; for the ports ``to_name``,
+    with the process that holds it.
 
     Finding a process means looking through all of them, so only what is going to be told is looked for.
     """
-    sockets = [item for path in ("/proc/net/tcp", "/proc/net/tcp6") for item in _listening(path)]
+    every = (item for path in ("/proc/net/tcp", "/proc/net/tcp6") for item in _listening(path))
+    sockets = [item for item in every if item[:2] not in known]
     owners = _socket_owners({inode for port, _address, inode in sockets if port in to_name})
     return [Taken(port, address, owners.get(inode, "another process")) for port, address, inode in sockets]
 

@@ -33,16 +33,18 @@ PATIENCE = 10.0  # the same, where much depends on it and the machine may have m
 @dataclass(frozen=True)
 class Activity:
     """What goes on in a lab. ``busy`` counts kernels that execute; ``answered`` is False where nobody could tell,
-    ``refused`` where that is because the server does not take the token."""
+    ``refused`` where that is because the server does not take the token; ``beside`` tells of kernels that run and are
+    none of the server's."""
 
     answered: bool
     kernels: tuple[dict[str, Any], ...] = ()
     terminals: int = 0
     refused: bool = False
+    beside: bool = False
 
     @property
     def busy(self) -> bool:
-        return not self.answered or any(kernel["state"] == "busy" for kernel in self.kernels)
+        return not self.answered or self.beside or any(kernel["state"] == "busy" for kernel in self.kernels)
 
     @property
     def reason(self) -> str:
@@ -53,7 +55,9 @@ class Activity:
         if not self.answered:
             return "its server does not answer, so nobody can tell whether a kernel is executing"
         executing = [kernel["notebook"] or kernel["id"] for kernel in self.kernels if kernel["state"] == "busy"]
-        return f"a kernel is executing: {', '.join(executing)}"
+        if executing:
+            return f"a kernel is executing: {', '.join(executing)}"
+        return "a kernel runs that its server did not start (a terminal did, say), so nobody can tell what it does"
 
 
 def base_of(lab: Lab) -> str:
@@ -70,10 +74,21 @@ def line_to(lab: Lab, seconds: float) -> socket.socket:
 
 def ready(lab: Lab) -> bool:
     """Whether the server answers; it needs no token for this."""
+    return not _trouble(lab)
+
+
+def _trouble(lab: Lab) -> str:
+    """What comes of asking a server that does not answer, or not as one does; '' where it answers."""
     try:
-        return "version" in _get(lab, "api", "")
+        if "version" in _get(lab, "api", ""):
+            return ""
+    except urllib.error.HTTPError as error:
+        return f"{error.code} {error.reason}"
+    except (OSError, http.client.HTTPException) as error:
+        return str(getattr(error, "reason", error)) or type(error).__name__
     except NO_ANSWER:
-        return False
+        pass
+    return "what answers is no Jupyter Server"
 
 
 def wait_until_ready(lab: Lab, seconds: float, still_alive: Callable[[], None]) -> None:
@@ -83,15 +98,15 @@ def wait_until_ready(lab: Lab, seconds: float, still_alive: Callable[[], None]) 
     Raises LabError after ``seconds``.
     """
     deadline, next_look = time.monotonic() + seconds, 0.0
-    while not ready(lab):
+    while trouble := _trouble(lab):
         now = time.monotonic()
         if now >= next_look:
             still_alive()
             next_look = now + 10 * POLL
         if now > deadline:
             raise LabError(
-                f"{lab.name} did not answer at {base_of(lab)} within {seconds:g} s; its log says why: "
-                f"docker logs {lab.name}. A slow start needs a larger wait_timeout."
+                f"{lab.name} did not answer at {base_of(lab)} within {seconds:g} s ({trouble}); its log may say why. A "
+                "slow start needs a larger wait_timeout."
             )
         time.sleep(POLL)
 
@@ -134,7 +149,8 @@ def _told(kernels: Any, sessions: Any) -> tuple[dict[str, Any], ...]:
             "state": item.get("execution_state", "unknown"),
             "last_activity": item.get("last_activity", ""),
             "connections": item.get("connections", 0),
-            "notebook": notebooks.get(item["id"], ""),
+            # Where JupyterLab's real-time collaboration has a drive of its own, paths begin with its name.
+            "notebook": notebooks.get(item["id"], "").removeprefix("RTC:"),
         }
         for item in kernels
     )

@@ -43,8 +43,7 @@ def calculate(lab: Lab, token: str, seconds: float) -> None:
                 _jupyter.end_kernel(lab, token, kernel)
     except (OSError, ValueError) as error:
         raise LabError(
-            f"{lab.name} serves, but no kernel calculates in it within {seconds:g} s ({error}); its log says why: "
-            f"docker logs {lab.name}."
+            f"{lab.name} serves, but no kernel calculates in it within {seconds:g} s ({error}); its log may say why."
         ) from error
 
 

@@ -16,6 +16,8 @@ LAB_LABEL = "fleet.myjupyter.lab"
 SPEC_LABEL = "fleet.myjupyter.spec"
 ROSTER_LABEL = "fleet.myjupyter.roster"  # of which roster a lab is
 
+EVERYWHERE = ("", "0.0.0.0", "::")  # addresses that stand for all of a host's
+
 # Left out of the label: how to get there, not what is there.
 NOT_IN_SPEC = ("state", "token", "token_file", "work_from")
 
@@ -80,7 +82,7 @@ class Lab:
         """https where the server makes or has a certificate of its own, else http."""
         server = self.config.get("ServerApp")
         own = isinstance(server, Mapping) and server.get("certfile")
-        return "https" if own or self.env.get("GEN_CERT") else "http"
+        return "https" if own or "GEN_CERT" in self.env else "http"
 
 
 def same_port(one: Lab, other: Lab) -> bool:
@@ -89,8 +91,7 @@ def same_port(one: Lab, other: Lab) -> bool:
 
 
 def same_address(one: str, other: str) -> bool:
-    everywhere = ("", "0.0.0.0", "::")
-    return one == other or one in everywhere or other in everywhere
+    return one == other or one in EVERYWHERE or other in EVERYWHERE
 
 
 def plain_path(path: str) -> str:
@@ -98,9 +99,14 @@ def plain_path(path: str) -> str:
     return posixpath.normpath("/" + path.lstrip("/"))
 
 
+def is_in(path: str, folder: str) -> bool:
+    """Whether a path is a directory, or inside of it."""
+    return path == folder or path.startswith(f"{folder}/")
+
+
 def same_place(one: str, other: str) -> bool:
     """Whether two directories are one, or one is inside the other; '' is none."""
-    return bool(one and other) and (f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/"))
+    return bool(one and other) and (is_in(one, other) or is_in(other, one))
 
 
 def name_and_tag(image: str) -> tuple[str, str]:

@@ -100,7 +100,7 @@ def _plans(
     going = to_purge(found, declared, others) if options.purge else {}
     staying = set(found) - set(going) - {lab.name for lab in declared}
     _refusals.of_lost_work(needed, found)
-    _refusals.of_unknown_networks(needed, networks)
+    _refusals.of_networks(needed, networks)
     _refusals.of_shared_work(needed, [found[name].as_created for name in sorted(staying)])
     labs = assign_ports(labs, found, [*seen.taken, *_processes(labs, found)], options.first_port, going)
     labs, missing = _with_images(engine, labs, options, check)
@@ -163,32 +163,26 @@ def _first_steps(lab: Lab, missing: Collection[str]) -> list[Step]:
 
 
 def _processes(labs: list[Lab], found: dict[str, Found]) -> list[Taken]:
-    """Listeners of the host itself; those at the ports of running labs are the engine's own proxies for them.
+    """Listeners of the host itself, without those by which the engine lets people into running labs.
 
     None are looked for where every lab serves at its port already.
     """
-    serving = {name: item.lab for name, item in found.items() if item.running}
+    serving = {name: item for name, item in found.items() if item.running}
     if all(_serves(serving.get(lab.name), lab) for lab in labs if lab.state != "absent"):
         return []
-    proxied = serving.values()
-    declared = {lab.port for lab in labs} - {lab.port for lab in proxied}
-    return [item for item in _host.listeners(declared) if not any(_proxies(lab, item) for lab in proxied)]
+    proxies = {place for item in serving.values() for place in item.published}
+    return _host.listeners({lab.port for lab in labs}, proxies)
 
 
-def _serves(now: Lab | None, lab: Lab) -> bool:
-    return now is not None and lab.port in (0, now.port) and lab.bind_address == now.bind_address
+def _serves(now: Found | None, lab: Lab) -> bool:
+    return now is not None and lab.port in (0, now.lab.port) and lab.bind_address == now.lab.bind_address
 
 
-def _proxies(lab: Lab, listener: Taken) -> bool:
-    everywhere = "" if lab.bind_address in ("0.0.0.0", "::") else lab.bind_address
-    return (lab.port, everywhere) == (listener.port, listener.address)
-
-
-def _connected(item: Found, known: Mapping[str, str]) -> Found:
+def _connected(item: Found, known: Mapping[str, _containers.Network]) -> Found:
     """A lab without the networks that were removed and made anew under it."""
     # One that never ran knows none of their ids.
-    names = [name for name in item.lab.networks if item.networks[name] in ("", known.get(name, item.networks[name]))]
-    return replace(item, lab=replace(item.lab, networks=names))
+    gone = {name for name in item.lab.networks if name in known and item.networks[name] not in ("", known[name].id)}
+    return replace(item, lab=replace(item.lab, networks=[name for name in item.lab.networks if name not in gone]))
 
 
 def _comes(image: str, options: Options) -> bool:

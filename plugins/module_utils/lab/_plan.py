@@ -64,21 +64,30 @@ def assign_ports(
     wanted: Iterable[Lab], found: Mapping[str, Found], taken: Iterable[Taken], first_port: int,
     going: Collection[str] = (),
 ) -> list[Lab]:  # fmt: skip
-    """The labs, each with its port: the one declared, the one it has, else the first from ``first_port`` up that
-    nobody has.
+    """The labs, each with its port: the one declared, the one it has unless somebody took it meanwhile, else the first
+    from ``first_port`` up that nobody has.
 
     ``taken`` are the listeners that are no labs of ours, ``going`` are labs that are removed in this run. Raises
-    InvalidInput for a port that is not to be had.
+    InvalidInput for a declared port that is not to be had.
     """
+    wanted = list(wanted)
+    automatic = {lab.name for lab in wanted if not lab.port}
     labs = [_keep_port(lab, found.get(lab.name)) for lab in wanted]
     holders = [*taken, *_undeclared(found, {lab.name for lab in labs}.union(going))]
     claims = {lab.name: _claim(lab, found.get(lab.name)) for lab in labs}
     for lab in sorted(labs, key=lambda lab: claims[lab.name]):
-        if lab.port and lab.state != "absent":
-            stays_down = lab.state == "stopped" and claims[lab.name] == HAS
-            if claims[lab.name] != SERVES and not stays_down:
-                _refuse_taken(lab, holders)
+        if not lab.port or lab.state == "absent":
+            continue
+        stays_down = lab.state == "stopped" and claims[lab.name] == HAS
+        holder = "" if claims[lab.name] == SERVES or stays_down else _holder(lab, holders)
+        if not holder:
             holders.append(_taker(lab))
+        elif lab.name in automatic:
+            labs[labs.index(lab)] = replace(lab, port=0)
+        else:
+            raise InvalidInput(
+                f"labs[{lab.name}].port", lab.port, f"is taken by {holder}: free it, or choose another or auto."
+            )
     # Nobody has to wait for a port that is chosen, so it is none that a lab has until it is changed.
     used = {item.port for item in holders} | {item.lab.port for item in found.values()}
     for position, lab in enumerate(labs):
@@ -185,12 +194,10 @@ def _claim(lab: Lab, found: Found | None) -> int:
     return SERVES if found.running else HAS
 
 
-def _refuse_taken(lab: Lab, holders: Iterable[Taken]) -> None:
-    for item in holders:
-        if item.port == lab.port and same_address(item.address, lab.bind_address):
-            raise InvalidInput(
-                f"labs[{lab.name}].port", lab.port, f"is taken by {item.who}: free it, or choose another or auto."
-            )
+def _holder(lab: Lab, holders: Iterable[Taken]) -> str:
+    """Who has what a lab's port is to be; '' for nobody."""
+    taken = (item.who for item in holders if item.port == lab.port and same_address(item.address, lab.bind_address))
+    return next(taken, "")
 
 
 def _first_free(lab: Lab, first_port: int, used: set[int]) -> int:

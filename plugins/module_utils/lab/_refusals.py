@@ -12,6 +12,7 @@ from itertools import combinations
 from .._errors import InvalidInput
 from . import _host
 from ._container import Found
+from ._containers import Network
 from ._lab import Lab, same_place
 from ._plan import NEXT, PREVIOUS, LabPlan
 
@@ -86,13 +87,19 @@ def of_shared_work(labs: Iterable[Lab], staying: Iterable[Lab]) -> None:
             )  # fmt: skip
 
 
-def of_unknown_networks(labs: Iterable[Lab], known: Collection[str]) -> None:
+def of_networks(labs: Iterable[Lab], known: Mapping[str, Network]) -> None:
+    """Those that are not there, and such as let nobody in."""
     for lab in labs:
         for name in lab.networks:
             if name not in known:
                 raise InvalidInput(
                     f"labs[{lab.name}].networks", name, f"is not on this host: `docker network create {name}` makes it."
                 )
+        if lab.networks and all(known[name].internal for name in lab.networks):
+            raise InvalidInput(
+                f"labs[{lab.name}].networks", lab.networks[0], "is internal, so the lab would have no port here: "
+                "name another one beside it, such as bridge."
+            )  # fmt: skip
 
 
 def of_missing_images(labs: Iterable[Lab], missing: Collection[str], going_back: bool) -> None:

@@ -17,9 +17,9 @@ from itertools import chain, count
 from typing import IO
 
 from .._engine import Engine, translated
-from ._container import Found, work_target
+from ._container import Found, places, work_target
 from ._host import own_tree
-from ._lab import Lab, plain_path, same_place
+from ._lab import Lab, is_in, same_place
 from ._plan import LabPlan, Step
 
 ENDS_CONTAINER = ("replace", "remove")
@@ -45,7 +45,7 @@ def stray_files(engine: Engine, found: Found) -> list[str]:
     """What was saved in the home directory outside of work; hidden files are settings and caches, not work."""
     with translated(f"compare the lab {found.lab.name} with its image"):
         changes = engine.api.diff(found.container) or []
-    home, mounted = _home(found), _mounted(found)
+    home, mounted = _home(found), places(found.as_created)
     kept = [item["Path"] for item in changes if item["Kind"] != DELETED and item["Path"].startswith(f"{home}/")]
     # A place to mount on is in the container; what is mounted there is not.
     own = [path for path in kept if not any(same_place(path, place) for place in mounted)]
@@ -61,14 +61,14 @@ def carry(engine: Engine, found: Found, wanted: Lab, state_dir: str) -> str:
     names = stray_files(engine, found)
     if not names:
         return ""
-    home, mounted = _home(found), _mounted(found)
+    home, mounted = _home(found), places(found.as_created)
     os.makedirs(state_dir, mode=0o700, exist_ok=True)
     there = os.path.isdir(found.lab.work_dir)
     with _stand_ins(found), tempfile.TemporaryDirectory(dir=state_dir) as private:
         for name in names:
             with translated(f"copy {name} out of the lab {found.lab.name}"):
                 chunks, _about = engine.api.get_archive(found.container, f"{home}/{name}")
-                _unpack(chunks, private, [place[len(home) + 1 :] for place in mounted if _is_in(place, home)])
+                _unpack(chunks, private, [place[len(home) + 1 :] for place in mounted if is_in(place, home)])
         work = found.lab.work_dir if there else wanted.work_dir
         into = _free(os.path.join(work or state_dir, time.strftime("rescued-%Y%m%d-%H%M%S")))
         shutil.copytree(private, into, symlinks=True)
@@ -101,15 +101,6 @@ def _home(found: Found) -> str:
     return os.path.dirname(work_target(found.as_created))
 
 
-def _mounted(found: Found) -> list[str]:
-    """Where in the container something of the host is mounted."""
-    return [work_target(found.as_created), *(plain_path(mount["target"]) for mount in found.as_created.mounts)]
-
-
-def _is_in(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(f"{folder}/")
-
-
 def _unpack(chunks: Iterable[bytes], directory: str, without: Iterable[str]) -> None:
     with tempfile.TemporaryFile(dir=directory) as archive:
         archive.writelines(chunks)
@@ -123,7 +114,7 @@ def _extract(archive: IO[bytes], directory: str, without: Iterable[str]) -> None
     with tarfile.open(fileobj=archive) as tar:
         links = []
         for member in tar:
-            meant = not any(_is_in(member.name, place) for place in without) and _is_inside(member.name)
+            meant = not any(is_in(member.name, place) for place in without) and _is_inside(member.name)
             plain = member.isreg() or member.isdir() or (member.islnk() and _is_inside(member.linkname))
             if meant and plain:
                 tar.extract(member, directory)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from .._engine import Engine
 from .._errors import LabError
-from . import _containers, _generation, _health, _host, _jupyter, _rescue, _state
+from . import _containers, _generation, _health, _host, _jupyter, _rescue, _state, _ways
 from ._container import Found
 from ._options import Options
 from ._plan import NEXT, PREVIOUS, LabPlan
@@ -195,28 +195,28 @@ class Run:
             _generation.keep(self.engine, self.options.state, old)
 
     def _wait(self) -> None:
-        """Until it is as well as is asked for; one that was left alone need only answer."""
+        """Until it is as well as is asked for; one that was left alone and was not found unwell need only answer."""
         if not self.options.wait or self.seen:
             return
-        self._wait_for_an_answer()
-        if self.plan.steps and self.options.wait_for != "answer":
-            token, seconds = self.options.state.token(self.lab.name), self.options.wait_timeout
-            with_kernel = self.started and self.options.wait_for == "kernel"
-            _health.see(self.engine, self.lab, self.container, token, seconds, with_kernel)
+        try:
+            self._wait_for_an_answer()
+            if self.options.wait_for != "answer" and (self.plan.steps or self._old.health == "unhealthy"):
+                token, seconds = self.options.state.token(self.lab.name), self.options.wait_timeout
+                with_kernel = self.started and self.options.wait_for == "kernel"
+                _health.see(self.engine, self.lab, self.container, token, seconds, self.started, with_kernel)
+        except LabError as error:
+            error.details.setdefault("log", _containers.log_tail(self.engine, self.container))
+            raise
         self.seen = True
 
     def _wait_for_an_answer(self) -> None:
         if not self.options.wait:
             return
-        try:
-            _jupyter.wait_until_ready(
-                self.lab,
-                self.options.wait_timeout,
-                lambda: _containers.check_alive(self.engine, self.container, self.lab),
-            )
-        except LabError as error:
-            error.details.setdefault("log", _containers.log_tail(self.engine, self.container))
-            raise
+        _jupyter.wait_until_ready(
+            self.lab,
+            self.options.wait_timeout,
+            lambda: _containers.check_alive(self.engine, self.container, self.lab),
+        )
         self.options.state.forget_note("unserved", self.lab.name)
 
     def _bring_over(self) -> None:
@@ -252,6 +252,7 @@ class Run:
     def _new_container(self, name: str) -> str:
         private = self.options.state.of(self.lab.name)
         os.makedirs(private, exist_ok=True)
+        _ways.in_work(self.lab)
         return _containers.create(self.engine, self.lab, name, private, self.options.stop_timeout)
 
     def _choose_token(self) -> None:

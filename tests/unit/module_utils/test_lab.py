@@ -81,6 +81,8 @@ def test_container_of_a_lab():
     ("changes", "read", "seen"),
     [
         ({"env": {"JUPYTER_PORT": "8123"}}, lambda body: list(body["ExposedPorts"]), ["8123/tcp"]),
+        ({}, lambda body: "JUPYTER_PORT=8888" in body["Env"] and "GEN_CERT" in body["Env"], True),
+        ({"env": {"GEN_CERT": ""}}, lambda body: "GEN_CERT" in body["Env"], False),
         ({"start_as_root": True}, lambda body: body["User"], "0:0"),
         ({"ephemeral": True, "work_dir": ""}, lambda body: len(body["HostConfig"]["Mounts"]), 1),
         ({"networks": ["a", "b"]}, lambda body: body["HostConfig"]["NetworkMode"], "a"),
@@ -125,6 +127,38 @@ def test_found_is_the_label_with_live_facts_over_it():
     assert drifted.as_created.memory == 2**30
 
 
+def test_where_an_engine_listens_is_read_live():
+    bindings = [{"HostIp": "0.0.0.0", "HostPort": "10001"}, {"HostIp": "10.0.0.5", "HostPort": "10001"}]
+    ports = {"8888/tcp": bindings, "9999/tcp": None}
+    inspect = {**inspected(), "NetworkSettings": {"Networks": {}, "Ports": ports}}
+    assert _container.found_from(inspect).published == {(10001, ""), (10001, "10.0.0.5")}
+    assert _container.found_from(inspected()).published == frozenset()
+
+
+HOME, WORK = "/home/jovyan", "/home/jovyan/work"
+
+
+@pytest.mark.parametrize(
+    ("targets", "at_home", "in_work"),
+    [
+        (["/data", f"{HOME}/data"], [], []),
+        ([f"{HOME}/.cache/a/b", f"{HOME}/.cache/c"], [f"{HOME}/.cache", f"{HOME}/.cache/a"], []),
+        ([f"{WORK}/data/sets", f"{WORK}/x"], [], ["data/sets", "x"]),
+        ([f"{WORK}/data", f"{WORK}/data/sets", f"{HOME}/d", f"{HOME}/d/e/f"], [], ["data"]),
+        ([HOME, f"{HOME}/.cache/a", f"{WORK}/x"], [], ["x"]),
+    ],
+)
+def test_what_leads_to_mounts(targets, at_home, in_work):
+    lab = replace(LAB, mounts=[{"source": "/s", "target": target} for target in targets])
+    assert (_container.ways_at_home(lab), _container.places_in_work(lab)) == (at_home, [("/s", it) for it in in_work])
+    assert not _container.places_in_work(replace(lab, work_dir=""))
+
+
+def test_the_home_of_another_name_leads_to_the_work():
+    lab = replace(LAB, start_as_root=True, env={"NB_USER": "ana"})
+    assert _container.ways_at_home(lab) == ["/home/ana"]
+
+
 @pytest.mark.parametrize(
     ("created", "now", "seen"),
     [([], ["bridge"], []), (["net"], ["bridge"], []), (["bridge"], ["bridge"], []), ([], ["net"], ["net"]),
@@ -143,7 +177,7 @@ def test_processors_are_found_as_they_are_declared():
 
 @pytest.mark.parametrize(
     ("options", "scheme"),
-    [({}, "http"), ({"config": {"ServerApp": {"certfile": "/x"}}}, "https"), ({"env": {"GEN_CERT": "yes"}}, "https"),
+    [({}, "http"), ({"config": {"ServerApp": {"certfile": "/x"}}}, "https"), ({"env": {"GEN_CERT": ""}}, "https"),
      ({"config": {"ServerApp": None}}, "http"), ({"config": {"ServerApp": "x"}}, "http")],
 )  # fmt: skip
 def test_scheme(options, scheme):

@@ -144,6 +144,13 @@ def test_auto_keeps_the_port_it_has():
     assert ports([AUTO], {"ana": found(replace(LAB, port=10007))}) == [10007]
 
 
+def test_auto_takes_another_where_its_port_was_taken_while_it_was_down():
+    down, nginx = {"ana": found(status="exited")}, [Taken(10000, "", "nginx")]
+    assert ports([AUTO], down, nginx) == [10001]
+    assert ports([replace(AUTO, state="stopped")], down, nginx) == [10000]
+    assert ports([AUTO, replace(AUTO, name="ben")], {**down, "ben": found(replace(LAB, name="ben"))}) == [10001, 10000]
+
+
 def test_no_port_left():
     with pytest.raises(InvalidInput, match="no free port"):
         ports([AUTO], taken=[Taken(65535, "", "x")], first=65535)
@@ -195,7 +202,7 @@ def test_a_port_that_another_lab_keeps_is_refused(status):
 def test_of_two_labs_with_one_port_the_one_that_serves_keeps_it():
     there = {"ana": found(status="exited"), "ben": found(replace(LAB, name="ben"))}
     with pytest.raises(InvalidInput, match=r"labs\[ana\].port: 10000 is taken by the lab ben"):
-        ports([AUTO, replace(AUTO, name="ben")], there)
+        ports([LAB, replace(AUTO, name="ben")], there)
 
 
 def test_a_port_at_another_address_is_free():
