@@ -27,7 +27,7 @@ ROOM = "free some room; `df -h` on the host shows which disk is full"
 REMEDIES: dict[int | None, str] = {
     errno.ENOSPC: ROOM,
     errno.EDQUOT: ROOM,
-    errno.EROFS: "the file system is mounted read-only",
+    errno.EROFS: "mount that file system for writing",
     errno.EACCES: "become root for this task",
     errno.EPERM: "become root for this task",
 }
