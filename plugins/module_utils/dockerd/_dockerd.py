@@ -232,11 +232,15 @@ def _answers_within(seconds: float, while_true: Callable[[], bool] = lambda: Tru
 
 def _log_from_now(services: str) -> Callable[[], list[str]]:
     """What tells, later, the last lines that dockerd has logged since now: its own, and none of systemd's."""
-    if services == "systemd":
-        own = ["--identifier=dockerd", f"--since=@{time.time():.6f}", f"--lines={LOG_LINES}"]
-        return lambda: run(["journalctl", *own, "--quiet", "--no-pager", "--output=cat"])[1].splitlines()
-    size = len(read(LOG) or "")
-    return lambda: (read(LOG) or "")[size:].splitlines()[-LOG_LINES:]
+    since, size = time.time(), len(read(LOG) or "")
+
+    def lines() -> list[str]:
+        if services != "systemd":
+            return (read(LOG) or "")[size:].splitlines()[-LOG_LINES:]
+        own = ["--identifier=dockerd", f"--since=@{since:.6f}", f"--lines={LOG_LINES}"]
+        return run(["journalctl", *own, "--quiet", "--no-pager", "--output=cat"])[1].splitlines()
+
+    return lines
 
 
 def _last_error(lines: list[str]) -> str:
