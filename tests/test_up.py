@@ -63,6 +63,13 @@ def bare(tmp_path_factory):
         subprocess.run([sys.executable, HOSTS, "down", directory], check=False)
 
 
+def test_a_lab_without_requirements_is_refused_in_a_sentence(tmp_path):
+    (tmp_path / "up").symlink_to(ROOT / "up")
+    done = subprocess.run(["sh", tmp_path / "up"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"There is no {tmp_path}/requirements.txt: list the packages of your lab in one.\n"
+
+
 def address(said: str) -> str:
     """The address to click, as ./up printed it."""
     found = re.findall(r"http://[\w.]+:\d+/lab\?token=\w+", said)

@@ -73,7 +73,7 @@ def fleet_status(said, format="table", select="", now=""):
     try:
         return FORMATS[format](_status.select(_status.gather(said), select), now)
     except _status.WrongSelection as error:
-        raise AnsibleFilterError(str(error)) from error
+        raise AnsibleFilterError(str(error)) from None  # Ansible tells a cause too, here the same sentence
 
 
 class FilterModule:

@@ -224,6 +224,10 @@ def _reason(error: Any) -> str:
 def _advice(text: str) -> str:
     if "HTTP request to an HTTPS server" in text:
         return "It speaks TLS: set tls: true, with ca_path, client_cert and client_key."
+    if "Broken pipe" in text:
+        return "The engine hung up, as it does when its disk is full: `docker system df` shows what takes the room."
+    if "timed out" in text:
+        return "The engine did not answer in time: `docker info` on the host, or its log, may tell why."
     if "SSL" in text:
         return (
             "ca_path must be the authority of the engine's certificate (validate_certs: false does without), "

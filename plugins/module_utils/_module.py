@@ -8,6 +8,7 @@ The only file that knows AnsibleModule.
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 from collections.abc import Callable
@@ -20,6 +21,16 @@ from ._errors import EngineAbsent, FleetError
 
 # Where docker_engine puts the SDK on hosts whose distribution has none, and the distributions' own place.
 INTERPRETERS = ("/opt/myjupyter/venv/bin/python", "/usr/bin/python3", "/usr/libexec/platform-python")
+
+# What helps where a host's disk refuses something, and nobody below has a sentence of its own for it.
+ROOM = "free some room; `df -h` on the host shows which disk is full"
+REMEDIES: dict[int | None, str] = {
+    errno.ENOSPC: ROOM,
+    errno.EDQUOT: ROOM,
+    errno.EROFS: "mount that file system for writing",
+    errno.EACCES: "become root for this task",
+    errno.EPERM: "become root for this task",
+}
 
 ENGINE_OPTIONS = {
     "docker_host": {"type": "str"},
@@ -73,6 +84,11 @@ def _finish(module: AnsibleModule, parse: Any, act: Callable[[Any], dict[str, An
             error.details.pop("diff", None)
         _warn(module, error.details)
         module.fail_json(msg=str(error), **error.details)
+    except OSError as error:
+        remedy = REMEDIES.get(error.errno)
+        if not remedy:
+            raise
+        module.fail_json(msg=f"{error.filename or 'A file that was being written'}: {error.strerror}: {remedy}.")
     _warn(module, result)
     if not module._diff:
         result.pop("diff", None)

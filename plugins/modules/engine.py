@@ -63,7 +63,8 @@ options:
       - Keys that C(daemon.json) is to have, in Docker's own words. Objects are merged, other values replaced,
         V(null) takes a key away, and keys that are not named stay as they are.
       - Where neither the file nor this option speaks of them, C(live-restore) is switched on (not in a swarm) and
-        logs are rotated (C(log-opts) with a C(max-size) of 10m and a C(max-file) of 3).
+        logs are rotated (C(log-opts) with a C(max-size) of 10m and a C(max-file) of 3). Rotation comes with an engine
+        that is started; one that runs is not restarted for it.
     type: dict
     default: {}
   proxies:

@@ -127,18 +127,19 @@ def summary(status: Mapping[str, Any]) -> str:
 
 
 def table(status: Mapping[str, Any]) -> list[str]:
-    """The lines of a table for a terminal: what cannot be reached, then the labs, trouble first, then the counts."""
-    silent = [
-        (host["name"], "-", host["reason"].splitlines()[0][:60]) for host in status["hosts"] if not host["healthy"]
-    ]
-    rows = [HEADING, *((*row, *["-"] * (len(HEADING) - len(row))) for row in silent), *map(_row, status["labs"])]
+    """The lines of a table for a terminal: hosts that told nothing, then the labs, trouble first; below it why the
+    hosts did not, and the counts."""
+    silent = [host for host in status["hosts"] if not host["healthy"]]
+    starts = [(host["name"], "-", "failed" if host["reachable"] else "unreachable") for host in silent]
+    rows = [HEADING, *((*row, *["-"] * (len(HEADING) - len(row))) for row in starts), *map(_row, status["labs"])]
     if any_gpus(status):
         cells = [GPUS, *["-"] * len(silent), *map(gpus_of, status["labs"])]
         at = HEADING.index("MEMORY") + 1
         rows = [(*row[:at], cell, *row[at:]) for row, cell in zip(rows, cells)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
-    return [*lines, summary(status)]
+    reasons = [f"{host['name']}: {' '.join(host['reason'].split())}" for host in silent]
+    return [*lines, *reasons, summary(status)]
 
 
 def prometheus(status: Mapping[str, Any]) -> str:

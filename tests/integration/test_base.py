@@ -15,6 +15,8 @@ import docker
 import pytest
 import yaml
 
+from ansible_collections.myjupyter.fleet.plugins.module_utils import _engine
+from ansible_collections.myjupyter.fleet.plugins.module_utils.base import _rootfs
 from tests.conftest import ModuleFailed
 from tests.integration.images import save
 
@@ -215,6 +217,13 @@ def test_refused(client, base, name, options, said):
         base(**options)
     assert said in str(failed.value)
     assert id_of(client, name) == "" and id_of(client, ROOTFS) == rootfs
+
+
+def test_a_program_that_ends_its_process_group_ends_nothing_else():
+    """As mmdebstrap does when an engine whose disk is full hangs up."""
+    connected = _engine.connect(_engine.find({}))
+    image, said = _rootfs._import(connected, ["sh", "-c", "tar -cT /dev/null; echo E: so >&2; kill 0"], [], print)
+    assert (image, said) == ("", ["E: so\n"])
 
 
 def test_a_check_where_there_is_no_engine(base):

@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,11 @@ class Fleet:
         done = self._playbook("-i", inventory, self.play, "-e", json.dumps(extra), *flags, check=ok)
         assert ok or done.returncode, done.stdout
         return Output(done.stdout + done.stderr)
+
+    def status(self, name):
+        """What the playbook tells of a host's labs."""
+        inventory = self.directory / "inventory.yml"
+        return Output(self._playbook("-i", inventory, ROOT / "playbooks/status.yml", "--limit", name).stdout).flat
 
     def on(self, name, command, ok=True):
         """What a command prints on a host, as root."""
@@ -179,6 +185,57 @@ def test_what_dockerd_refuses_is_taken_back(fleet):
     assert [fleet.on(name, "docker version -f '{{.Server.Os}}'") for name in KINDS] == ["linux"] * 3
     output = fleet.run(*KINDS)
     assert [output.count(name) for name in KINDS] == [0, 0, 0]
+
+
+def test_a_mistake_that_dockerd_never_read_ends_nothing(fleet):
+    names = ["debian12", "bare"]  # later engines judge a file that they do not run with
+    good = fleet.on("debian12", f"cat {DAEMON}")
+    before = [fleet.on(name, "pidof dockerd") for name in names]
+    for name in names:
+        fleet.put(name, DAEMON, '{"live_restore": true}')
+    output = fleet.run(*names, daemon={"log-level": "warn"}, ok=False).flat
+    assert output.count("match any configuration option: live_restore. The old one is back.") > len(names)
+    assert [fleet.on(name, "pidof dockerd") for name in names] == before
+    assert {fleet.on(name, f"cat {DAEMON}") for name in names} == {'{"live_restore": true}'}
+
+    fleet.on("debian12", "systemctl stop docker.service docker.socket")
+    output = fleet.run("debian12", ok=False).flat
+    assert "could not start the engine: unable to configure the Docker daemon" in output
+    assert "Failed to start" not in output and "API listen" not in output
+    for name in names:
+        fleet.put(name, DAEMON, good)
+    fleet.on("debian12", "systemctl start docker.socket")
+    fleet.run(*names)
+
+
+def test_why_systemd_would_not_is_told(fleet):
+    before = fleet.on("debian12", "systemctl mask docker.service 2>/dev/null; pidof dockerd")
+    assert "Unit docker.service is masked." in fleet.run("debian12", daemon={"log-level": "warn"}, ok=False).flat
+    assert fleet.on("debian12", "pidof dockerd") == before
+    fleet.on("debian12", "systemctl unmask docker.service")
+    assert fleet.run("debian12").count("debian12") == 0
+
+
+def test_an_engine_that_runs_is_not_restarted_for_our_defaults(fleet):
+    good = fleet.on("debian12", f"cat {DAEMON}")
+    before = fleet.on("debian12", f"rm {DAEMON} && systemctl restart docker && pidof dockerd")
+    assert fleet.run("debian12").count("debian12") == 1
+    assert fleet.daemon("debian12") == {"live-restore": True}
+    assert fleet.on("debian12", "docker info -f '{{.LiveRestoreEnabled}}' && pidof dockerd") == f"true\n{before}"
+    assert fleet.run("debian12").count("debian12") == 0
+    fleet.put("debian12", DAEMON, good)
+    fleet.on("debian12", "systemctl restart docker")
+
+
+def test_an_engine_that_hangs_is_not_said_to_be_down(fleet):
+    fleet.on("bare", "kill -STOP $(pidof dockerd)")
+    try:
+        assert "runs but did not answer within 30 s" in fleet.run("bare", ok=False).flat
+        begun = time.monotonic()
+        assert "bare: Could not reach the engine" in fleet.status("bare")
+        assert time.monotonic() - begun < 45
+    finally:
+        fleet.on("bare", "kill -CONT $(pidof dockerd)")
 
 
 def test_a_container_outlives_the_end_of_dockerd(fleet, labs):

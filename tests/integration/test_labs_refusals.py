@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 
 import pytest
 
@@ -181,3 +182,14 @@ def test_check_on_a_host_without_an_engine_tells_what_a_run_would_do(host):
     foretold = host.labs(host.lab(), check=True, docker_host="unix:///no/such.sock")
     assert [step["action"] for step in foretold["steps"]] == ["make work directory", "create", "start"]
     assert "assumes an engine with nothing in it" in str(foretold["warnings"])
+
+
+def test_a_full_disk_is_told_in_a_sentence(host):
+    (host.path / "state").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", host.path / "state"], check=True)
+    try:
+        (host.path / "state/full").write_bytes(bytes(4096))
+        with pytest.raises(ModuleFailed, match="No space left on device: free some room; `df -h` on the host shows"):
+            host.labs(host.lab())
+    finally:
+        subprocess.run(["umount", host.path / "state"], check=True)

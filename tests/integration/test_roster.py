@@ -237,12 +237,18 @@ def nobody(tmp_path, playbook):
     }
     (tmp_path / "inventory.json").write_text(json.dumps({"all": {"hosts": {"here": variables}}}))
 
-    def run(check=True, **options):
+    def run(*flags, check=True, **options):
         given = json.dumps({"roster": "class.csv", **options})
-        play = ("-i", tmp_path / "inventory.json", ROOT / "playbooks/roster.yml", "-e", given)
+        play = ("-i", tmp_path / "inventory.json", ROOT / "playbooks/roster.yml", "-e", given, *flags)
         return playbook(*play, check=check, cwd=tmp_path)
 
     return run
+
+
+def test_a_check_names_no_directory_as_if_it_were_there(nobody, tmp_path):
+    said = " ".join(nobody("--check").stdout.split())
+    assert f"0 people: {tmp_path}/class-handouts (a check writes nothing)" in said
+    assert {path.name for path in tmp_path.iterdir()} == {"class.csv", "inventory.json"}
 
 
 def test_relative_paths_begin_where_the_user_is(nobody, tmp_path):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.myjupyter.fleet.plugins.module_utils import _engine
 from ansible_collections.myjupyter.fleet.plugins.module_utils._errors import BuildError, InvalidInput
-from ansible_collections.myjupyter.fleet.plugins.module_utils.base import _base
+from ansible_collections.myjupyter.fleet.plugins.module_utils.base import _base, _bring
 from ansible_collections.myjupyter.fleet.plugins.module_utils.base._base import Target
 from ansible_collections.myjupyter.fleet.plugins.module_utils.dockerd import _packages
 
@@ -197,3 +198,14 @@ def test_no_sources(listing):
 
 def test_a_target_is_what_apt_prints():
     assert _base.targets("u|s|n|c|o\n\n") == [Target("u", "s", "n", "c", "o")]
+
+
+@pytest.mark.parametrize("reason", ["no such host", "no such host."])
+@pytest.mark.parametrize("version, said", [("4.6", f"no such host. {_bring.IN_FULL}"), ("4.6.1", None)])
+def test_a_reason_and_its_hint_are_sentences(reason, version, said):
+    wanted = _base.parse({**OPTIONS, "jupyterlab_version": version})
+    assert _bring._hinted(reason, wanted) == (said or reason)
+
+
+def test_an_engine_that_hangs_up_may_have_no_room():
+    assert "docker system df" in _engine._advice("('Connection aborted.', BrokenPipeError(32, 'Broken pipe'))")

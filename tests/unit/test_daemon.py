@@ -62,6 +62,21 @@ def test_what_a_flag_says_is_not_said_again():
     assert _daemon.keys_of(["log-opt", "mtu"]) == {"log-opts", "mtu"}
 
 
+@pytest.mark.parametrize(
+    "found, declared, wanted",
+    [
+        ({}, {}, {"live-restore": True}),
+        ({"log-opts": {"max-size": "1g"}}, {}, {"live-restore": True, "log-opts": {"max-size": "1g"}}),
+        ({}, {"log-opts": {"max-size": "1g"}}, {"live-restore": True, "log-opts": {"max-size": "1g"}}),
+        (OURS, {}, OURS),
+    ],
+)
+def test_no_default_of_ours_restarts_an_engine_that_runs(found, declared, wanted):
+    merged = _daemon.merge(found, declared, runs=True)
+    assert merged == wanted
+    assert _daemon.merge(merged, declared, runs=True) == wanted, "a second run changes nothing"
+
+
 def test_marks_of_an_editor_are_passed_over():
     assert _daemon.parse('\ufeff{"debug": true}') == {"debug": True}
     assert _daemon.merge({"runtimes": None}, {}, gpus=True)["runtimes"] == NVIDIA
@@ -82,9 +97,23 @@ def test_nothing_there_says_nothing(text):
     assert _daemon.parse(text) == {}
 
 
-@pytest.mark.parametrize("text", ["{", '{"a": 1,}', "[]", '"a"'])
-def test_no_json_object_is_refused(text):
-    with pytest.raises(FleetError, match="left as it is|left as it was|it was left"):
+@pytest.mark.parametrize(
+    "text, flaw",
+    [
+        ("{", "is not valid JSON"),
+        ('{"a": 1,}', "is not valid JSON"),
+        ("[]", "holds no JSON object"),
+        ('"a"', "holds no JSON object"),
+        ('{"log-opts": "max-size=1m"}', "has 'log-opts': \"max-size=1m\", where dockerd wants an object"),
+        ('{"features": ["buildkit"]}', "has 'features': .* where dockerd wants an object"),
+        ('{"runtimes": true}', "has 'runtimes': true, where dockerd wants an object"),
+        ('{"labels": ["room=\ufffd"]}', "is not in UTF-8"),
+        ('{"debug": true, "debug": false}', "has 'debug' twice"),
+        ('{"log-opts": {"max-size": "1m", "max-size": "2m"}}', "has 'max-size' twice"),
+    ],
+)
+def test_what_cannot_be_merged_is_refused(text, flaw):
+    with pytest.raises(FleetError, match=f"{flaw}.*: repair it, or move it away; it was left as it is"):
         _daemon.parse(text)
 
 

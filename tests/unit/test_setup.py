@@ -98,6 +98,8 @@ def test_beside_an_engine_elsewhere_one_of_our_own_can_be_had():
         ({"engine": None}, {"daemon": {"debug": True}}, "start"),
         ({"engine": None}, {"state": "configured"}, "nothing"),
         ({"engine": replace(RUNNING, live_restore=False)}, {}, "reload"),
+        ({"files": {}}, {}, "reload"),
+        ({"files": {}, "engine": None}, {}, "start"),
         ({"engine": replace(RUNNING, outdated=True)}, {}, "restart"),
         ({}, {"proxies": {"http": "http://10.0.0.1:3128"}}, "restart"),
         ({}, {"registry_certificates": {"registry.example.com": CERTIFICATE}}, "nothing"),
@@ -203,6 +205,11 @@ def test_a_certificate_saved_on_windows_is_written_once():
     written = plan(DONE, **given).files
     assert plan(replace(DONE, files={**DONE.files, **written}), **given).steps == ()
     assert "\r" not in "".join(written.values())
+
+
+def test_logs_are_rotated_by_engines_that_start():
+    assert "max-size" not in plan(replace(DONE, files={})).files["/etc/docker/daemon.json"]
+    assert "max-size" in plan(replace(DONE, files={}, engine=None)).files["/etc/docker/daemon.json"]
 
 
 def test_no_default_of_ours_ends_containers():

@@ -87,7 +87,7 @@ def _pull(engine: Engine, wanted: Base, show: Show) -> None:
     except EngineError as error:
         if wanted.is_exact:
             raise
-        raise EngineError(f"{error} {IN_FULL}") from error
+        raise EngineError(_hinted(str(error), wanted)) from error
 
 
 def _origin(engine: Engine, wanted: Base, found: dict[str, Any]) -> str:
@@ -111,9 +111,14 @@ def _first(engine: Engine, wanted: Base) -> Choice:
     try:
         _images.latest_digest(impatient, reference)
     except EngineError as error:
-        cause = f"{reference} cannot be had: {str(error).partition(': ')[2]}{'' if wanted.is_exact else f' {IN_FULL}'}"
+        cause = f"{reference} cannot be had: {_hinted(str(error).partition(': ')[2], wanted)}"
         return Choice("archive" if wanted.archive else "build", cause)
     return Choice("registry", f"{reference} can be had")
+
+
+def _hinted(reason: str, wanted: Base) -> str:
+    """Why the registry does not have it, and what the reason may be where no one version is asked for."""
+    return reason if wanted.is_exact else f"{reason.rstrip('. ')}. {IN_FULL}"
 
 
 def _is_newest(engine: Engine, wanted: Base, found: dict[str, Any], source: str) -> bool:

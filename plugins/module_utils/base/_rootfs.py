@@ -64,10 +64,13 @@ def make(engine: Engine, wanted: _base.Base, release: str, show: Callable[[str],
 def _import(
     engine: Engine, command: list[str], changes: list[str], show: Callable[[str], None]
 ) -> tuple[str, list[str]]:
-    """The id of an image from the tar that ``command`` writes, empty if it failed, and what it said on the way."""
+    """The id of an image from the tar that ``command`` writes, empty if it failed, and what it said on the way.
+
+    It has a session of its own: mmdebstrap that cannot write on ends its whole process group.
+    """
     said: list[str] = []
     with subprocess.Popen(  # pylint: disable=ansible-bad-function  # no AnsibleModule comes down here
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment()
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment(), start_new_session=True
     ) as process:
         listener = threading.Thread(target=_listen, args=(cast(IO[bytes], process.stderr), said, show), daemon=True)
         listener.start()

@@ -31,6 +31,9 @@ KEYS_OF_FLAGS = {
     "insecure-registry": "insecure-registries", "log-opt": "log-opts", "registry-mirror": "registry-mirrors",
     "storage-opt": "storage-opts",
 }  # fmt: skip
+# What this role itself reads and adds to.
+OBJECTS = ("log-opts", "runtimes", "features")
+UNREADABLE = "\ufffd"  # stands in a text for what is not UTF-8
 OURS = ("live-restore", "log-driver", "log-opts")
 ROTATING_DRIVERS = ("json-file", "local")
 # As NVIDIA's own tool registers it; an entry that is there stays as it is.
@@ -42,26 +45,30 @@ def parse(text: str | None) -> dict[str, Any]:
     text = (text or "").lstrip("\ufeff")
     if not text.strip():
         return {}
+    if UNREADABLE in text:
+        raise _broken("is not in UTF-8")
     try:
-        found = json.loads(text)
+        found = json.loads(text, object_pairs_hook=_each_once)
     except ValueError as error:
-        raise FleetError(
-            f"{DAEMON_JSON} is not valid JSON ({error}): repair it, or move it away; it was left as it is."
-        ) from error
+        raise _broken(f"is not valid JSON ({error})") from error
     if not isinstance(found, dict):
-        raise FleetError(f"{DAEMON_JSON} holds no JSON object: repair it, or move it away; it was left as it is.")
+        raise _broken("holds no JSON object")
+    for key in OBJECTS:
+        if not isinstance(found.get(key) or {}, dict):
+            raise _broken(f"has {key!r}: {json.dumps(found[key])}, where dockerd wants an object")
     return found
 
 
 def merge(
     found: Mapping[str, Any], declared: Mapping[str, Any], swarm: bool = False, gpus: bool = False,
-    flags: Container[str] = (), at_work: bool = False,
+    flags: Container[str] = (), runs: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """``found`` with everything ``declared``, and with our own defaults where both are silent.
 
     A declared None takes a key away. ``swarm`` (bool): the engine is part of a swarm, which refuses live-restore.
     ``gpus`` (bool): NVIDIA's runtime is there to be registered. ``flags``: keys that dockerd is given as flags; it
-    refuses what it is told twice. ``at_work``: containers run, which a restart may end; no default of ours does that.
+    refuses what it is told twice. ``runs``: the engine is up. Rotation would take a restart, which ends builds and what
+    people are attached to: no default of ours does that.
     """
     result = _overlay(found, declared)
     runtimes = declared.get("runtimes", {})
@@ -71,8 +78,7 @@ def merge(
         result.setdefault("live-restore", True)
     options = result.get("log-opts") or {}
     told = "log-opts" in declared or "log-opts" in flags or "log-driver" in flags
-    would_end = at_work and not result.get("live-restore") and "live-restore" not in flags
-    if not told and not would_end and result.get("log-driver", "json-file") in ROTATING_DRIVERS:
+    if not told and not runs and result.get("log-driver", "json-file") in ROTATING_DRIVERS:
         options = {**ROTATION, **options}
     # dockerd takes nothing but strings here, and YAML has numbers.
     result["log-opts"] = {key: _as_text(value) for key, value in options.items()}
@@ -100,6 +106,19 @@ def needs_restart(keys: list[str]) -> list[str]:
 def as_text(content: Mapping[str, Any]) -> str:
     """The file's text."""
     return json.dumps(content, indent=2) + "\n"
+
+
+def _broken(flaw: str) -> FleetError:
+    return FleetError(f"{DAEMON_JSON} {flaw}: repair it, or move it away; it was left as it is.")
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; of a key that is there twice, one value would be lost."""
+    keys = [key for key, _value in pairs]
+    twice = [key for key in keys if keys.count(key) > 1]
+    if twice:
+        raise _broken(f"has {twice[0]!r} twice")
+    return dict(pairs)
 
 
 def _snapshotter(content: Mapping[str, Any]) -> bool:

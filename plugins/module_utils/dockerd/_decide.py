@@ -187,8 +187,7 @@ def _merged(wanted: Wanted, found: Found, toolkit: bool = False) -> dict[str, An
         declared = {key: value for key, value in declared.items() if key in _daemon.OURS}
     swarm = bool(found.engine and found.engine.swarm)
     before = _daemon.parse(found.files.get(_daemon.DAEMON_JSON))
-    at_work = bool(found.engine and found.engine.containers_running)
-    return _daemon.merge(before, declared, swarm, toolkit, _flags(wanted, found), at_work)
+    return _daemon.merge(before, declared, swarm, toolkit, _flags(wanted, found), runs=bool(found.engine))
 
 
 def _flags(wanted: Wanted, found: Found) -> frozenset[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -38,16 +39,17 @@ PRIVATE = frozenset({_setup.ENV_FILE})  # a proxy's address may hold a password
 
 def apply(plan: _setup.Plan, found: _setup.Found) -> list[str]:
     """Write the plan's files, make dockerd heed them, and return warnings. Raises EngineError."""
+    judged = False
     if _daemon.DAEMON_JSON in plan.files and found.dockerd:
-        _validate(found.dockerd, plan.files[_daemon.DAEMON_JSON])
+        judged = _validate(found.dockerd, plan.files[_daemon.DAEMON_JSON])
     warnings: list[str] = []
     with _taken_back_on_failure(plan, found):
         for path, text in plan.files.items():
             _write(path, text)
         if plan.then == "reload" and found.engine:
-            _reload(found.engine.pid)
+            _reload(found.engine.pid, found.services)
         elif plan.then == "restart" and found.engine:
-            warnings = _restart(found.engine, plan, found)
+            warnings = _restart(found.engine, found, judged)
         elif plan.then == "start":
             warnings = _start(found.services, found.dockerd)
     if plan.enable:
@@ -73,15 +75,18 @@ def _taken_back_on_failure(plan: _setup.Plan, found: _setup.Found) -> Iterator[N
         raise
 
 
-def _validate(dockerd: str, text: str) -> None:
-    """Have dockerd itself judge its configuration, where it can: from 23.0 on."""
+def _validate(dockerd: str, text: str) -> bool:
+    """Have dockerd itself judge its configuration, and return whether it can: from 23.0 on."""
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         file.write(text)
         file.flush()
         status, output = run([dockerd, "--validate", "--config-file", file.name])
-    if status and "unknown flag" not in output:
+    if "unknown flag" in output:
+        return False
+    if status:
         reason = output.replace(file.name, _daemon.DAEMON_JSON).splitlines()[-1]
         raise EngineError(f"daemon: dockerd refuses it: {reason}. Nothing was changed.")
+    return True
 
 
 def _write(path: str, text: str) -> None:
@@ -104,19 +109,24 @@ def _write(path: str, text: str) -> None:
         raise EngineError(f"Could not write {path}: {error}") from error
 
 
-def _reload(pid: int) -> None:
+def _reload(pid: int, services: str) -> None:
     """SIGHUP, and wait until dockerd says that it has taken the new configuration: a refusal is only in its log."""
-    since = time.time()
+    since, log = time.time(), _log_from_now(services)
     os.kill(pid, signal.SIGHUP)
     url = f"/events?since={since:.6f}&until={since + RELOAD_SECONDS:.6f}&filters={RELOADS}"
     if not first_line(DEFAULT_SOCKET, url):
-        raise EngineError("daemon: dockerd refuses the new configuration; its log says why. The old one is back.")
+        reason = _last_error(log()) or "its log says why"
+        raise EngineError(f"daemon: dockerd refuses the new configuration: {reason}. The old one is back.")
 
 
-def _restart(engine: _setup.Running, plan: _setup.Plan, found: _setup.Found) -> list[str]:
-    """Restart dockerd, with its containers kept alive: live-restore is loaded first, where it was off."""
-    if engine.containers_running and not engine.live_restore:
-        _reload(engine.pid)
+def _restart(engine: _setup.Running, found: _setup.Found, judged: bool) -> list[str]:
+    """Restart dockerd, with its containers kept alive: live-restore is loaded first, where it was off.
+
+    By the same reload dockerd judges, while it runs, what nobody has ``judged``: refused by its start, an old file with
+    a mistake that was never read would not bring the engine back.
+    """
+    if not judged or (engine.containers_running and not engine.live_restore):
+        _reload(engine.pid, found.services)
     if engine.keeper == "service" and found.services == "systemd":
         _systemctl("restart")
         return []
@@ -144,10 +154,12 @@ def _systemctl(verb: str) -> None:
     run(["systemctl", "daemon-reload"])
     # After some failures in a row systemd refuses to try again.
     run(["systemctl", "reset-failed", "docker.service"])
+    log = _log_from_now("systemd")
     status, output = run(["systemctl", verb, "docker.service"])
     if status or not _answers_within(START_SECONDS):
-        _ended, log = run(["journalctl", "--unit=docker.service", f"--lines={LOG_LINES}", "--no-pager", "--output=cat"])
-        raise EngineError(f"systemd could not {verb} the engine: {_last_error(log) or output}", log=log)
+        lines = log()
+        reason = output if "masked" in output else _last_error(lines) or output or "it does not answer"
+        raise EngineError(f"systemd could not {verb} the engine: {reason.rstrip('.')}.", log=lines)
 
 
 def _start_ourselves(dockerd: str) -> None:
@@ -158,6 +170,7 @@ def _start_ourselves(dockerd: str) -> None:
             os.unlink(pid_file)
     if os.path.exists(LOG) and os.path.getsize(LOG) > LOG_BYTES:
         os.replace(LOG, f"{LOG}.1")
+    said = _log_from_now("none")
     name, _equals, value = MARK.partition("=")
     with open(LOG, "ab") as log:
         process = subprocess.Popen(  # pylint: disable=ansible-bad-function  # no AnsibleModule comes down here
@@ -171,8 +184,8 @@ def _start_ourselves(dockerd: str) -> None:
             preexec_fn=_like_a_service,
         )
     if not _answers_within(START_SECONDS, while_true=lambda: process.poll() is None):
-        lines = (read(LOG) or "").splitlines()[-LOG_LINES:]
-        raise EngineError(f"dockerd did not start: {_last_error(chr(10).join(lines))}. See {LOG}.", log=lines)
+        lines = said()
+        raise EngineError(f"dockerd did not start: {_last_error(lines) or 'it said nothing'}. See {LOG}.", log=lines)
 
 
 def _like_a_service() -> None:
@@ -217,11 +230,25 @@ def _answers_within(seconds: float, while_true: Callable[[], bool] = lambda: Tru
     return False
 
 
-def _last_error(log: str) -> str:
-    """The line of a log that tells most: the last one that speaks of failure."""
-    lines = [line for line in log.splitlines() if line.strip()]
-    telling = [line for line in lines if "fail" in line.lower() or "unable" in line.lower() or "error" in line.lower()]
-    return (telling or lines or [""])[-1].strip().rstrip(".")
+def _log_from_now(services: str) -> Callable[[], list[str]]:
+    """What tells, later, the last lines that dockerd has logged since now: its own, and none of systemd's."""
+    since, size = time.time(), len(read(LOG) or "")
+
+    def lines() -> list[str]:
+        if services != "systemd":
+            return (read(LOG) or "")[size:].splitlines()[-LOG_LINES:]
+        own = ["--identifier=dockerd", f"--since=@{since:.6f}", f"--lines={LOG_LINES}"]
+        return run(["journalctl", *own, "--quiet", "--no-pager", "--output=cat"])[1].splitlines()
+
+    return lines
+
+
+def _last_error(lines: list[str]) -> str:
+    """What a log says that tells most: the last line that speaks of failure."""
+    telling = [line for line in lines if re.search("fail|unable|error", line, re.I)]
+    line = (telling or lines or [""])[-1].strip().rstrip(".")
+    message = re.search(r'msg="((?:[^"\\]|\\.)*)"', line)
+    return message[1].replace('\\"', '"') if message else line
 
 
 def _command(command: list[str], purpose: str) -> None:

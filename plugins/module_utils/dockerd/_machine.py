@@ -41,6 +41,7 @@ SDK_PYTHONS = ("/opt/myjupyter/venv/bin/python", "/usr/bin/python3", "/usr/libex
 OPTION_FILES = ("/etc/sysconfig/docker", "/etc/default/docker")
 OPTIONS = r"^\s*(?:OPTIONS|DOCKER_OPTS)=(.*)$"
 DATA_ROOT = "/var/lib/docker"
+ANSWER_SECONDS = 30
 SDK_VERSIONS = "from importlib.metadata import version as v; print(v('docker'), v('requests'))"
 
 
@@ -90,6 +91,11 @@ def running() -> _setup.Running | None:
         raise EngineError(
             f"No permission to use the engine at {path}: become root, or add the remote user to the group docker."
         ) from error
+    except socket.timeout as error:
+        raise EngineError(
+            f"The engine at {path} runs but did not answer within {ANSWER_SECONDS} s: its log may tell why, and "
+            "`systemctl restart docker` starts it anew."
+        ) from error
     except (OSError, http.client.HTTPException):
         return None
     pid = pid_of(PID_FILE, "dockerd") if os.path.realpath(path) == os.path.realpath(DEFAULT_SOCKET) else 0
@@ -108,7 +114,7 @@ def running() -> _setup.Running | None:
     )
 
 
-def ask(path: str, url: str, timeout: float = 30) -> Mapping[str, Any]:
+def ask(path: str, url: str, timeout: float = ANSWER_SECONDS) -> Mapping[str, Any]:
     """An engine's answer to GET ``url`` at a socket, without the SDK, which a bare host does not have."""
     with contextlib.closing(_Line(path, timeout)) as line:
         line.request("GET", url)
@@ -121,7 +127,7 @@ def ask(path: str, url: str, timeout: float = 30) -> Mapping[str, Any]:
 
 def first_line(path: str, url: str) -> bytes:
     """The first line of an engine's answer that may go on; empty if it ends without one."""
-    with contextlib.closing(_Line(path, 30)) as line:
+    with contextlib.closing(_Line(path, ANSWER_SECONDS)) as line:
         line.request("GET", url)
         return line.getresponse().readline()
 

@@ -156,7 +156,7 @@ def _check_daemon(daemon: Mapping[str, Any]) -> None:
     root = daemon.get("data-root")
     if root is not None and not str(root).startswith("/"):
         raise InvalidInput("daemon.data-root", root, "should be an absolute path on the host.")
-    for key in ("log-opts", "runtimes", "features"):
+    for key in _daemon.OBJECTS:
         if not isinstance(daemon.get(key) or {}, Mapping):
             raise InvalidInput(
                 f"daemon.{key}", daemon[key], "should be a mapping, such as {max-size: 10m} for log-opts."

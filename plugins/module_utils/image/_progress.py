@@ -13,6 +13,7 @@ from .._errors import masked
 LINE = re.compile(r"#(\d+) (.*)")
 STEP = re.compile(r"\[(?:[\w.-]+ )?(?:(\d+)/(\d+))?\]? ?(.*)")
 OUTPUT = re.compile(r"\d+\.\d+ ?(.*)")
+BLAME = re.compile(r"Failed to build `[^`]+`")  # uv names the package, and then tells at length what its build said
 DONE = re.compile(r"DONE (\d+\.\d)s")
 QUIET = ("[internal]", "[auth]", "sha256:", "transferring ", "naming to ", "writing image", "resolve ", "extracting ")
 LAST_LINES = 30
@@ -26,6 +27,7 @@ class Progress:
         self.errors: list[str] = []
         self._names: dict[str, str] = {}
         self._output: dict[str, list[str]] = {}
+        self._blame: dict[str, str] = {}
 
     def feed(self, raw: str) -> list[str]:
         """The lines to show for a line of the build; often none."""
@@ -58,6 +60,8 @@ class Progress:
             said = self._output.setdefault(step, [])
             said.append(output[1].rstrip())
             del said[:-LAST_LINES]
+            blame = BLAME.search(output[1])
+            self._blame.update({step: blame[0]} if blame else {})
             return [f"  {output[1].rstrip()}"] if output[1].strip() else []
         return []
 
@@ -74,5 +78,7 @@ class Progress:
         said = [line.strip() for line in self._output.get(step, []) if line.strip()]
         begun = [number for number, line in enumerate(said) if line.startswith(("error:", "E: ", "ERROR:"))]
         told = " / ".join(said[begun[0] :] if begun else said[-3:])
+        blame = self._blame.get(step, "")
+        told = f"{blame}: {told}" if blame not in told else told
         status = re.search(r"exit code: \d+", text)
         return f"{self._names.get(step) or 'It'}: {told or text}" + (f" ({status[0]})" if told and status else "")

@@ -273,6 +273,16 @@ def test_progress_tells_no_password_of_a_title():
     assert shown == "Step 2/3: Running pip install -i https://***@a/simple x"
 
 
+@pytest.mark.parametrize("lines", [["error: command 'gcc' failed"], ["line"] * 40 + ["error: command 'gcc' failed"]])
+def test_a_failed_build_of_a_package_names_it(lines):
+    progress = Progress({"uv pip": "Installing packages"})
+    said = ["  × Failed to build `thing==1.0`", "  ├─▶ The build backend returned an error", *lines]
+    for line in ["[2/2] RUN uv pip install", *(f"0.100 {line}" for line in said), "ERROR: exit code: 1"]:
+        progress.feed(f"#5 {line}\n")
+    told = "Step 2/2: Installing packages: Failed to build `thing==1.0`: error: command 'gcc' failed (exit code: 1)"
+    assert progress.failure() == told
+
+
 def test_a_failure_without_a_step_says_what_the_command_said():
     progress = Progress({})
     assert progress.feed("ERROR: no space left on device\n") == []
