@@ -22,6 +22,7 @@ from ._plan import NEXT, PREVIOUS, Taken
 LOG_LINES = 20
 # How many to look through: a server that does not answer as it should writes a line for each time that it is asked.
 LOG_LINES_READ = 5000
+NO_PS = '"ps": executable file not found'
 ASKED = re.compile(r" GET \S*/api \(")
 ASK_VERSIONS = "import platform, importlib.metadata as m; print(platform.python_version(), m.version('jupyterlab'))"
 SETTLED = 60  # seconds that a lab has to live before its restarts are history
@@ -227,12 +228,15 @@ def ends_again_and_again(found: Found) -> bool:
     return (datetime.now(timezone.utc) - started).total_seconds() < SETTLED
 
 
-def processes(engine: Engine, found: Found) -> list[dict[str, str]]:
-    """What runs in a lab, as `ps -ef` tells it; nothing in one that has just ended."""
+def processes(engine: Engine, found: Found) -> list[dict[str, str]] | None:
+    """What runs in a lab, as `ps -ef` tells it; nothing in one that has just ended. None where nobody can tell, as on a
+    host without ps."""
     try:
         with translated(f"list the processes of {found.lab.name}"):
             table = engine.api.top(found.container)
     except EngineError as error:
+        if NO_PS in str(error):
+            return None
         if not is_conflict(error) and not is_absent(error):
             raise
         return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._processes import have_other_kernels
+from ansible_collections.myjupyter.fleet.plugins.module_utils.lab._processes import are_server_alone, have_other_kernels
 
 ID = "0f6f7b0e-5c2c-4f1e-9d6e-0a4d4b0c8d11"
 SERVER = "/opt/conda/bin/python3 /opt/conda/bin/jupyter-lab"
@@ -22,6 +22,7 @@ OWN = f"/opt/conda/bin/python3 -m ipykernel_launcher -f /run/jupyter/kernel-{ID}
                 "vim notes.json",
                 "python /tmp/ipykernel_7/a.py",
                 "python train.py --config /work/kernel.json",
+                "python serve.py /work/tmp_config.json",
             ],
             False,
         ),
@@ -35,3 +36,7 @@ OWN = f"/opt/conda/bin/python3 -m ipykernel_launcher -f /run/jupyter/kernel-{ID}
 )
 def test_kernels_beside_those_of_the_server(commands, other):
     assert have_other_kernels([{"PID": "1", "CMD": command} for command in commands], [ID]) is other
+
+
+def test_what_nobody_can_tell():
+    assert not have_other_kernels(None, [ID]) and not are_server_alone(None)
