@@ -72,7 +72,6 @@ class ActionModule(CourierAction):
             "configuration": options["configuration"],
             "whole": options["whole"],
             "there": _names(dest),
-            "recipe": f"{_recipe.LABEL}recipe",
             "check": bool(self._task.check_mode),
             "small": SMALL,
             "owner": self._get_remote_user() or getpass.getuser(),

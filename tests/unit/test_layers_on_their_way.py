@@ -53,7 +53,8 @@ def expected(**options):
 
 
 def here(*images, **said):
-    plain = {"Id": "sha256:1", "RepoTags": ["lab:latest"], "Created": 1, "Size": 1, "Named": "", "Noted": {}}
+    plain = {"Id": "sha256:1", "RepoTags": ["lab:latest"], "Created": 1, "Size": 1}
+    plain = {**plain, "Named": "", "Noted": {}, "Config": None}
     listed = [{**plain, **image} for image in images]
     return _arrival.here({"images": listed, "used": [], "storage": [["Backing", "extfs"]], **said})
 
@@ -212,3 +213,9 @@ def test_images_that_came_last_are_kept():
 
     found = here(image(1, 3), image(2, 1), image(3, 2), image(4, 4))
     assert _arrival.stale(found, expected(keep=1), "sha256:4") == ["lab:03", "lab:02"]
+
+
+def test_an_image_without_a_configuration_is_the_same():
+    digest = image_digest({"RootFS": {"Layers": ["a"]}, "Config": None})
+    found = here({"Id": "sha256:2", "Layers": ["a"], "Labels": {}, "Config": {}})
+    assert _arrival.same(found, expected(image={"id": "sha256:1", "digest": digest, "layers": ["a"]}))

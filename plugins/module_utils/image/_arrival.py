@@ -19,7 +19,7 @@ from ._layers import Parcel
 from ._recipe import LABEL
 
 # The labels that have to be known of each image.
-LABELS = [f"{LABEL}{name}" for name in ("name", "tag", "recipe")]
+LABELS = [f"{LABEL}{name}" for name in ("name", "tag")]
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def here(reply: Mapping[str, Any]) -> Here:
         tuple(_kept.listed(item) for item in reply["images"]),
         {item["Id"]: item["Layers"] for item in reply["images"]},
         {item["Id"]: item["Named"] for item in reply["images"]},
-        next((_digest(item) for item in reply["images"] if item.get("Config")), ""),
+        next((_digest(item) for item in reply["images"] if item["Config"] is not None), ""),
         frozenset(reply["used"]),
         files if containerd else None,
     )

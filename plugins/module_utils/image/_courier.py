@@ -96,7 +96,7 @@ def look(engine, labels, notes, name):
         said = {key: item[key] for key in ("Id", "RepoTags", "Created", "Size")}
         layers = inside.get("RootFS", {}).get("Layers") or []
         said["Named"] = (inside.get("Metadata") or {}).get("LastTagTime") or ""
-        said["Config"] = inside.get("Config") if name in (item["RepoTags"] or []) else None
+        said["Config"] = inside.get("Config") or {} if name in (item["RepoTags"] or []) else None
         found.append({**said, "Labels": own, "Layers": layers, "Noted": noted(f"{notes}/{number}")})
     used = [item["ImageID"] for item in engine.ask("GET", "/containers/json?all=1")[1][0]]
     return {"images": found, "used": used, "storage": engine.ask("GET", "/info")[1][0].get("DriverStatus")}

@@ -130,12 +130,10 @@ def _parcel(config, layers, blobs):
 
 def _told(order, found, parcel, files=None):
     """The reply. ``packed`` is all that another host has to know, whenever it comes to it."""
-    labels = (found.get("Config") or {}).get("Labels") or {}
     image = {
         "id": found["Id"],
         "tags": sorted(found.get("RepoTags") or []),
         "layers": found["RootFS"]["Layers"],
-        "recipe": labels.get(order["recipe"], ""),
         "digest": image_digest(found),
     }
     packed = {"name": order["name"], "image": image, "parcel": parcel}

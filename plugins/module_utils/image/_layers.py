@@ -100,8 +100,8 @@ def archive(found: Parcel, tags: Sequence[str], config: str, files: Mapping[str,
     config_name = f"{_hex(found.config)}.json"
     entry = {"Config": config_name, "RepoTags": list(tags), "Layers": names}
     parts = [*_member("manifest.json", json.dumps([entry])), *_member(config_name, config)]
-    for name, (size, part) in files.items():
-        parts += _file(f"{_hex(name)}/layer.tar", size, part)
+    for file, (size, part) in files.items():
+        parts += _file(f"{_hex(file)}/layer.tar", size, part)
     return [*parts, END]
 
 
@@ -126,8 +126,8 @@ def layout(found: Parcel, name: str, text: str, config: str, files: Mapping[str,
     index = {"schemaVersion": 2, "manifests": [{**entry, "annotations": {"io.containerd.image.name": name}}]}
     parts = [*_member("oci-layout", '{"imageLayoutVersion": "1.0.0"}'), *_member("index.json", json.dumps(index))]
     parts += [*_member(_blob(named), text), *_member(_blob(found.config), config)]
-    for name, (size, part) in files.items():
-        parts += _file(_blob(name), size, part)
+    for file, (size, part) in files.items():
+        parts += _file(_blob(file), size, part)
     return [*parts, END]
 
 
